@@ -1,0 +1,1 @@
+"""Pure values and decisions. Nothing here reads a clock, draws a random number or touches the world."""
