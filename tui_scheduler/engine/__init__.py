@@ -1,0 +1,1 @@
+"""The engine, on trio: plan and claim, arm, fire, settle, record, keep."""
