@@ -156,6 +156,12 @@ class ExecutionRow(SQLModel, table=True):
             sqlite_where=text(UNFINISHED),
             postgresql_where=text(UNFINISHED),
         ),
+        Index(
+            "ix_execution_cancel",
+            "node_id",
+            sqlite_where=text("cancel_requested"),
+            postgresql_where=text("cancel_requested"),
+        ),
         {"sqlite_autoincrement": True},
     )
     id: int | None = _key()
