@@ -156,12 +156,13 @@ def nearest_timezones(name: str) -> list[str]:
     """Up to three existing names a person may have meant: by city first ("berlin"), then by likeness."""
     wanted = name.strip()[:80].replace(" ", "_").lower()
     known = _known_names()
+    by_case = [known[wanted]] if wanted in known else []
     by_city = [full for lower, full in known.items() if wanted and lower.rpartition("/")[2] == wanted]
     alike = [known[lower] for lower in difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)]
     cities = {lower.rpartition("/")[2]: full for lower, full in known.items()}
     city = wanted.rpartition("/")[2]
     near_cities = [cities[found] for found in difflib.get_close_matches(city, cities, n=3, cutoff=0.75)]
-    return list(dict.fromkeys(by_city + alike + near_cities))[:3]
+    return list(dict.fromkeys(by_case + by_city + alike + near_cities))[:3]
 
 
 def local_time(second: int, offset: int) -> datetime:
