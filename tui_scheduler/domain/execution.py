@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from tui_scheduler.domain.errors import IllegalTransition
 
@@ -175,7 +176,7 @@ class Execution:
             return self._to(State.LOST)
         return self._to(State.PENDING, attempt=max(self.attempt - 1, 0), rescues=self.rescues + 1)
 
-    def _to(self, state: State, **changes: int) -> Execution:
+    def _to(self, state: State, **changes: Any) -> Execution:
         if state not in LEGAL[self.state]:
             raise IllegalTransition(self.state, state)
         return replace(self, state=state, **changes)
