@@ -1,0 +1,290 @@
+"""Connections and transactions of each database: how a transaction begins, waits its turn and ends."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+from urllib.parse import quote
+from weakref import WeakValueDictionary
+
+from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+
+from tui_scheduler.domain.errors import StoreUnavailable
+from tui_scheduler.store.failures import is_busy
+
+
+class Connections(Protocol):
+    """What `Database` needs. Errors come out as the driver raises them, apart from `StoreUnavailable` of our own."""
+
+    def read(self) -> Any: ...  # a context manager giving a Connection
+    def write(self) -> Any: ...
+    def close(self) -> None: ...
+
+
+class _Turn:
+    """The write lock of one database file within this process: its threads queue here, not at SQLite's file lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+
+    @contextmanager
+    def taken(self, wait_s: float, where: str) -> Iterator[None]:
+        if self._owner == threading.get_ident():
+            raise RuntimeError("a transaction inside another one of the same thread would wait for itself")
+        if not self._lock.acquire(timeout=wait_s):
+            raise StoreUnavailable(f"{where} has been busy for {wait_s:g} s", transient=True)
+        self._owner = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._owner = None
+            self._lock.release()
+
+
+_turns: WeakValueDictionary[Path, _Turn] = WeakValueDictionary()
+_turns_lock = threading.Lock()
+
+
+def _turn_of(path: Path) -> _Turn:
+    """One for all `Database` objects on one file."""
+    with _turns_lock:
+        return _turns.setdefault(path, _Turn())
+
+
+class SqliteFile:
+    """The driver stays in autocommit and every BEGIN is ours: the default deferred transaction lets two writers read
+    the same state and fails the second at its first write, whatever the timeout.
+
+    Readers have connections of their own that cannot write (`query_only`): in WAL mode they neither wait for the
+    writer nor hold it up.
+    """
+
+    # Pages the writer keeps in memory: 16 MiB, enough for the working set of a batch with all its indexes.
+    # No mmap: a failing disk would then kill the process (SIGBUS) instead of giving an error.
+    _WRITER: Final = (
+        "PRAGMA synchronous = FULL",  # what is committed survives a power cut
+        "PRAGMA cache_size = -16384",
+        "PRAGMA wal_autocheckpoint = 2000",  # pages: 8 MiB
+        "PRAGMA journal_size_limit = 67108864",  # a log swollen by one long reader shrinks again
+        "PRAGMA temp_store = MEMORY",
+    )
+    _READER: Final = ("PRAGMA cache_size = -4096", "PRAGMA temp_store = MEMORY", "PRAGMA query_only = ON")
+
+    def __init__(self, path: Path, wait_s: float) -> None:
+        self._path = path
+        self._wait_s = wait_s
+        self._where = f"the database file {path}"
+        self._turn = _turn_of(path)
+        self._file_id: tuple[int, int] | None = None
+        self._writer = create_engine("sqlite://", creator=self._connect_writer, poolclass=QueuePool, pool_size=1)
+        self._readers = create_engine(
+            "sqlite://",
+            creator=self._connect_reader,
+            poolclass=QueuePool,
+            pool_size=8,  # kept open
+            max_overflow=56,  # with some 40 threads of the API nobody waits
+            pool_timeout=wait_s,
+            pool_use_lifo=True,  # the warmest cache first
+        )
+
+    def _open(self) -> sqlite3.Connection:
+        # mode=rw: a file that somebody removed is an error, never a new empty database.
+        raw = sqlite3.connect(
+            f"file:{quote(str(self._path))}?mode=rw", uri=True, timeout=0, isolation_level=None, check_same_thread=False
+        )
+        found = os.stat(self._path)
+        if self._file_id is None:
+            self._file_id = (found.st_dev, found.st_ino)
+        return raw
+
+    def _connect_writer(self) -> sqlite3.Connection:
+        raw = self._open()
+        try:
+            for pragma in self._WRITER:
+                raw.execute(pragma)
+            # Kept in the file once set. Two first openers race for it, and SQLite's own timeout does not cover that.
+            self._patiently(lambda: raw.execute("PRAGMA journal_mode = WAL").fetchall(), self._deadline())
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        raw = self._open()
+        try:
+            for pragma in self._READER:
+                raw.execute(pragma)
+        except BaseException:
+            raw.close()
+            raise
+        return raw
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._readers.connect() as connection, connection.begin():
+            raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+            self._patiently(lambda: _begin_reading(raw), self._deadline())
+            self._check_file()
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        deadline = self._deadline()
+        with (
+            self._turn.taken(self._wait_s, self._where),
+            self._writer.connect() as connection,
+            connection.begin(),
+        ):
+            raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+            self._patiently(lambda: raw.execute("BEGIN IMMEDIATE"), deadline)
+            self._check_file()
+            yield connection
+            # Here and not by SQLAlchemy, because a COMMIT that met a lock may be tried again.
+            self._patiently(lambda: raw.execute("COMMIT"), self._deadline())
+
+    def close(self) -> None:
+        self._readers.dispose()
+        self._writer.dispose()
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._wait_s
+
+    def _patiently(self, step: Callable[[], object], deadline: float) -> None:
+        """Do `step` again while another process is in the way, with short uneven waits so that nobody starves."""
+        longest_s = 0.001
+        while True:
+            try:
+                step()
+                return
+            except sqlite3.Error as error:
+                if not is_busy(error):
+                    raise
+                if time.monotonic() >= deadline:
+                    raise StoreUnavailable(
+                        f"{self._where} has been locked by another process for {self._wait_s:g} s", transient=True
+                    ) from error
+            time.sleep(random.uniform(longest_s / 4, longest_s))
+            longest_s = min(2 * longest_s, 0.02)
+
+    def _check_file(self) -> None:
+        """A removed file can still be written, and all of it is lost at the end. 2 microseconds."""
+        with suppress(FileNotFoundError):
+            found = os.stat(self._path)
+            if (found.st_dev, found.st_ino) == self._file_id:
+                return
+        raise StoreUnavailable(f"{self._where} was removed or replaced while in use; start again", transient=False)
+
+
+def _begin_reading(raw: sqlite3.Connection) -> None:
+    """BEGIN alone takes no snapshot; the first read does, and may meet a lock. So it is done here."""
+    raw.execute("BEGIN")
+    try:
+        raw.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    except BaseException:
+        raw.rollback()
+        raise
+
+
+class SqliteMemory:
+    """One connection for all threads; transactions, reading ones too, come one after another. For the simulation."""
+
+    def __init__(self, wait_s: float) -> None:
+        self._wait_s = wait_s
+        self._turn = _Turn()
+        self._engine = create_engine("sqlite://", creator=self._connect, poolclass=StaticPool)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._transaction("PRAGMA query_only = ON") as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self._transaction("PRAGMA query_only = OFF") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, mode: str) -> Iterator[Connection]:
+        with (
+            self._turn.taken(self._wait_s, "the database in memory"),
+            self._engine.connect() as connection,
+            connection.begin(),
+        ):
+            raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+            raw.execute(mode)
+            raw.execute("BEGIN")
+            yield connection
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+class Postgres:
+    """A dropped connection costs the transaction it breaks and no other: SQLAlchemy then empties the pool."""
+
+    def __init__(self, url: URL, wait_s: float) -> None:
+        self._url = url
+        self._wait_ms = int(wait_s * 1000)
+        self._engine = create_engine(
+            url,
+            pool_size=5,  # kept open: several nodes share the server's 100
+            max_overflow=45,
+            pool_timeout=wait_s,
+            pool_use_lifo=True,
+            pool_recycle=900,  # s; before a firewall forgets an idle one
+            connect_args=_CONNECT_ARGS,
+        )
+        event.listen(self._engine, "connect", self._set_up)
+        self._writer = self._engine.execution_options(isolation_level="READ COMMITTED")
+        # All statements of one read see one snapshot, as on SQLite; a read-only one never fails to serialize.
+        self._readers = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    def _set_up(self, raw: Any, _record: object) -> None:
+        # SET and not libpq's `options`, which connection poolers refuse. jit: our statements are short.
+        raw.autocommit = True
+        raw.execute(
+            "SELECT set_config('statement_timeout', %(ms)s, false), set_config('lock_timeout', %(ms)s, false),"
+            " set_config('idle_in_transaction_session_timeout', %(ms)s, false), set_config('jit', 'off', false)",
+            {"ms": str(self._wait_ms)},
+        )
+        raw.autocommit = False
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._readers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self._writer.begin() as connection:
+            yield connection
+
+    def open_alone(self) -> Connection:
+        """A connection outside the pool, in autocommit, for a lock that lasts as long as it. Close it yourself."""
+        alone = {**_CONNECT_ARGS, "tcp_user_timeout": 5_000, "options": "-c statement_timeout=5000"}
+        return create_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=alone).connect()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+_CONNECT_ARGS: Final[dict[str, Any]] = {
+    "application_name": "tui-scheduler",
+    "connect_timeout": 10,  # s
+    "keepalives_idle": 30,  # s; a server that vanished without a word is noticed within a minute
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # ms
+}
