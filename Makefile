@@ -14,10 +14,10 @@ PIP = $(PY) -m pip --disable-pip-version-check --quiet
 RUNTIME = $(VENV)/.runtime-installed
 DEV = $(VENV)/.dev-installed
 
-.PHONY: help run serve test check format crash simulate bench pins pins-check wheel clean
+.PHONY: help run serve check lint types test format crash simulate bench pins pins-check wheel clean
 
 help:
-	@echo "make run        the terminal program           make check     format, lint, types, tests: what CI runs"
+	@echo "make run        the terminal program           make check     format, lint, types, tests, as CI does"
 	@echo "make serve      the JSON API, no terminal UI   make test      the tests alone"
 	@echo "make bench      measure, beside its peers      make simulate  random histories against the promise"
 	@echo "make wheel      build dist/*.whl               make crash     kill -9 it, again and again, and audit"
@@ -31,14 +31,17 @@ run: $(RUNTIME)
 serve: $(RUNTIME)
 	@$(PY) -m tui_scheduler --serve $(ARGS)
 
-test: $(DEV)
-	$(PY) -m pytest $(ARGS)
+check: lint types test
 
-check: $(DEV)
+lint: $(DEV)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
+
+types: $(DEV)
 	$(PY) -m mypy
-	$(PY) -m pytest
+
+test: $(DEV)
+	$(PY) -m pytest $(ARGS)
 
 format: $(DEV)
 	$(PY) -m ruff check --fix .
