@@ -41,6 +41,14 @@ class Dialect(ABC):
         return int(connection.execute(NEXT_CHANGE_NO).scalar_one())
 
     @abstractmethod
+    def table_names(self, connection: Connection) -> set[str]:
+        """The tables there are, anybody's; the database's own bookkeeping left out."""
+
+    @abstractmethod
+    def lock_for_migration(self, connection: Connection) -> None:
+        """From here to the end of the transaction nobody else migrates, and nothing times out."""
+
+    @abstractmethod
     def in_list(self, name: str) -> str:
         """SQL that ends "column ..." and is true when it is one of the integers bound as `name`.
 
@@ -60,6 +68,9 @@ class SqliteDialect(Dialect):
     # sqlite_sequence holds AUTOINCREMENT's high-water mark: it survives the pruning of the newest rows. Raised here
     # too, so that two reservations in one transaction differ. One small table, no index.
     _RAISE_MARK: Final = text("UPDATE sqlite_sequence SET seq = seq + :count WHERE name = 'execution' RETURNING seq")
+    _TABLES: Final = text(
+        r"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'"
+    )
     _FIRST_MARK: Final = text("INSERT INTO sqlite_sequence (name, seq) VALUES ('execution', :count)")
 
     def reserve_execution_ids(self, connection: Connection, count: int) -> Sequence[int]:
@@ -73,6 +84,12 @@ class SqliteDialect(Dialect):
 
     def serialize_edits(self, connection: Connection) -> None:
         """Write transactions come one after another anyway."""
+
+    def lock_for_migration(self, connection: Connection) -> None:
+        """The write transaction has the whole file."""
+
+    def table_names(self, connection: Connection) -> set[str]:
+        return set(connection.execute(self._TABLES).scalars())
 
     def in_list(self, name: str) -> str:
         return f"IN (SELECT value FROM json_each(:{name}))"  # noqa: S608 - a name of ours, not a value
@@ -88,13 +105,27 @@ class PostgresDialect(Dialect):
 
     # The sequence behind execution.id, so that rows inserted without an id agree.
     _NEXT_IDS: Final = text("SELECT nextval('execution_id_seq') FROM generate_series(1, :count)")
-    _EDIT_LOCK: Final = text("SELECT pg_advisory_xact_lock(7205759403792794)")  # any constant, unlike migrate's
+    # Two constants, unlike each other and unlike those of other programs in the same database.
+    _EDIT_LOCK: Final = text("SELECT pg_advisory_xact_lock(7205759403792794)")
+    _MIGRATION_LOCK: Final = text("SELECT pg_advisory_xact_lock(7205759403792795)")
+    _NO_TIMEOUTS: Final = text(
+        "SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),"
+        " set_config('idle_in_transaction_session_timeout', '0', true)"
+    )
+    _TABLES: Final = text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
 
     def reserve_execution_ids(self, connection: Connection, count: int) -> Sequence[int]:
         return sorted(connection.execute(self._NEXT_IDS, {"count": count}).scalars())
 
     def serialize_edits(self, connection: Connection) -> None:
         connection.execute(self._EDIT_LOCK)
+
+    def lock_for_migration(self, connection: Connection) -> None:
+        connection.execute(self._NO_TIMEOUTS)
+        connection.execute(self._MIGRATION_LOCK)
+
+    def table_names(self, connection: Connection) -> set[str]:
+        return set(connection.execute(self._TABLES).scalars())
 
     def in_list(self, name: str) -> str:
         return f"= ANY(CAST(:{name} AS bigint[]))"
