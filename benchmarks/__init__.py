@@ -1,0 +1,1 @@
+"""Measures the scheduler from the receiver's side: `python -m benchmarks`."""
