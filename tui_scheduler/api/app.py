@@ -1,0 +1,52 @@
+"""The JSON API over a `Control`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from tui_scheduler import __version__
+from tui_scheduler.api.errors import add_error_handlers
+from tui_scheduler.api.routes import router
+from tui_scheduler.api.schemas import JobChange, NewJob
+from tui_scheduler.control.control import Control
+
+BODY_LIMIT: Final = (1 << 20) + (16 << 10)
+"""Bytes of a request's body: a job's own body of 1 MiB, and room for what stands around it."""
+
+
+def create_app(
+    control: Control,
+    *,
+    body_limit: int = BODY_LIMIT,
+    also_wrong: Callable[[], list[str]] = list,
+) -> FastAPI:
+    """The application. `also_wrong` gives reasons to be unhealthy that `control` cannot know, one sentence each."""
+    # The docs pages load their scripts from elsewhere, which a scheduler on a closed network cannot.
+    app = FastAPI(title="tui-scheduler", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.control = control
+    app.state.body_limit = body_limit
+    app.state.also_wrong = also_wrong
+    add_error_handlers(app)
+    app.include_router(router)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with the bodies that are read by hand."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=__doc__, routes=app.routes)
+        _, bodies = models_json_schema(
+            [(NewJob, "validation"), (JobChange, "validation")], ref_template="#/components/schemas/{model}"
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update(bodies["$defs"])
+        for field in schemas["JobChange"]["properties"].values():
+            field.pop("default", None)  # what is left out stays as it is
+        app.openapi_schema = document
+    return app.openapi_schema

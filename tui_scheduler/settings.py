@@ -1,0 +1,68 @@
+"""Every option, from the command line, else from `TUI_SCHEDULER_*` in the environment, else its default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tui_scheduler.domain.errors import Invalid
+
+NAME: Final = "tui-scheduler"
+PREFIX: Final = "TUI_SCHEDULER_"
+DEFAULT_PORT: Final = 3000
+
+
+def default_database() -> str:
+    """The path of the SQLite file used when nothing else is said, in the user's own data folder."""
+    return str(user_data_path(NAME, appauthor=False) / f"{NAME}.db")
+
+
+class Settings(BaseSettings):
+    """The options of a server. Made by `load_settings`, which reports bad ones in a sentence."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = DEFAULT_PORT
+    """0: any free one."""
+    insecure_no_auth: bool = False
+    """Serve on an address that others can reach although nothing asks who they are."""
+    db: Annotated[str, Field(min_length=1)] = Field(default_factory=default_database)
+    """A path, or a `sqlite:///` or `postgresql://` address."""
+    workers: int = 1
+    slots: Annotated[int, Field(ge=1, le=100_000)] = 5_000
+    """How many requests a node has under way at once, at most."""
+    look_ahead_ms: Annotated[int, Field(ge=50, le=60_000)] = 1_000
+    """How long before its instant an occurrence is claimed."""
+    drain_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0
+    """How long a stop waits for requests under way before it lets go of them."""
+    body_limit: Annotated[int, Field(ge=1_024, le=1 << 30)] = (1 << 20) + (16 << 10)
+    """Bytes of a request's body to the API: a job's own body of 1 MiB, and room for what stands around it."""
+    keep_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0
+    """History older than this is pruned; that of failures is kept `keep_failed_days`."""
+    keep_failed_days: Annotated[float, Field(gt=0, le=36_500)] = 90.0
+    keep_per_job: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
+    """Executions of one job beyond this number are pruned, oldest first."""
+
+    @field_validator("workers")
+    @classmethod
+    def _one_node(cls, workers: int) -> int:
+        if workers != 1:
+            raise ValueError("one process runs one engine for now; for more, start it several times on one PostgreSQL")
+        return workers
+
+
+def load_settings(**given: object) -> Settings:
+    """The settings; those given as None were not given. Raises `Invalid` for the first one that cannot be taken."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]).lower()
+        reason = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
+        reason = reason.replace("Input should be", "it has to be")
+        option = name.replace("_", "-")
+        raise Invalid(option, f"{reason} (set by --{option} or {PREFIX}{name.upper()})") from None
