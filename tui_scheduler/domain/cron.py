@@ -22,7 +22,7 @@ from tui_scheduler.domain.zones import DAY, LATEST, Timeline
 
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _EPOCH_WEEKDAY: Final = 4  # a Thursday, counted from Sunday as cron does
-_LENGTHS: Final = (28, 29, 30, 31)
+_LENGTHS: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # by month; February in a common year
 
 # A fifth weekday of February needs a leap year that begins on the right day: every 28 years, but 40 around 2100.
 _HORIZON_YEARS: Final = 41
@@ -39,22 +39,31 @@ class Walk:
     next_second: tuple[int, ...]
     next_minute: tuple[int, ...]
     next_hour: tuple[int, ...]
+    next_month: tuple[int, ...]
     first_in_minute: int
     first_in_hour: int
     first_in_day: int
-    months: frozenset[int]
     month_days: tuple[tuple[int, ...], ...]
     every_day: bool
 
     def next_local(self, local: int) -> int | None:
         """The first matching wall-clock second at or after `local`, counted as if it were UTC; None for never."""
         day, second_of_day = divmod(local, DAY)
-        if self.every_day or self.matches_day(day):
+        if self.every_day:
             found = self.next_in_day(second_of_day)
-            if found >= 0:
-                return day * DAY + found
-        found_day = day + 1 if self.every_day else self.next_day(day + 1)
-        return None if found_day is None else found_day * DAY + self.first_in_day
+            return day * DAY + found if found >= 0 else (day + 1) * DAY + self.first_in_day
+        at = date.fromordinal(day + _EPOCH_ORDINAL)
+        year, month, of_month = at.year, at.month, at.day
+        if self.next_month[month] == month:
+            days = self._days_of(year, month, day - of_month) >> of_month
+            if days & 1:
+                found = self.next_in_day(second_of_day)
+                if found >= 0:
+                    return day * DAY + found
+            days &= -2
+            if days:
+                return (day + (days & -days).bit_length() - 1) * DAY + self.first_in_day
+        return self._next_month(year, month + 1)
 
     def next_in_day(self, second_of_day: int) -> int:
         """The first matching second of the day at or after this one, or -1."""
@@ -73,31 +82,25 @@ class Walk:
             found_hour = self.next_hour[hour + 1]
         return found_hour * 3600 + self.first_in_hour if found_hour < 24 else -1
 
-    def matches_day(self, day: int) -> bool:
-        """Whether a day, counted from 1970-01-01, is one of the schedule's."""
-        at = date.fromordinal(day + _EPOCH_ORDINAL)
-        return at.month in self.months and bool(self._days_of(at.year, at.month, day - at.day + 1) >> at.day & 1)
-
-    def next_day(self, day: int) -> int | None:
-        """The first matching day at or after `day`, both counted from 1970-01-01."""
-        at = date.fromordinal(day + _EPOCH_ORDINAL)
-        year, month, of_month = at.year, at.month, at.day
+    def _next_month(self, year: int, month: int) -> int | None:
+        """The first occurrence from the first of a month on (month 13 is next year's January)."""
         last_year = min(year + _HORIZON_YEARS, 9998)
         while year <= last_year:
-            if month in self.months:
-                first = date(year, month, 1).toordinal() - _EPOCH_ORDINAL
-                days = self._days_of(year, month, first) >> of_month << of_month
-                if days:
-                    return first - 1 + _lowest_bit(days)
-            of_month = 1
-            month += 1
+            month = self.next_month[month]
             if month > 12:
                 year, month = year + 1, 1
+                continue
+            before = date(year, month, 1).toordinal() - _EPOCH_ORDINAL - 1
+            days = self._days_of(year, month, before)
+            if days:
+                return (before + (days & -days).bit_length() - 1) * DAY + self.first_in_day
+            month += 1
         return None
 
-    def _days_of(self, year: int, month: int, first: int) -> int:
-        length = 31 if month in (1, 3, 5, 7, 8, 10, 12) else 30 if month != 2 else 29 if calendar.isleap(year) else 28
-        return self.month_days[(first + _EPOCH_WEEKDAY) % 7][length - 28]
+    def _days_of(self, year: int, month: int, before: int) -> int:
+        """The matching days of a month as bits; `before` is the day before its first, counted from the epoch."""
+        length = _LENGTHS[month] if month != 2 or not calendar.isleap(year) else 29
+        return self.month_days[(before + 1 + _EPOCH_WEEKDAY) % 7][length - 28]
 
 
 def walk_of(fields: Fields) -> Walk:
@@ -109,11 +112,11 @@ def walk_of(fields: Fields) -> Walk:
         next_second=_next_table(fields.seconds, 60),
         next_minute=_next_table(fields.minutes, 60),
         next_hour=_next_table(fields.hours, 24),
+        next_month=_next_table(fields.months, 13),
         first_in_minute=first_in_minute,
         first_in_hour=first_in_hour,
         first_in_day=min(fields.hours) * 3600 + first_in_hour,
-        months=fields.months,
-        month_days=tuple(tuple(_month_days(fields, first, length) for length in _LENGTHS) for first in range(7)),
+        month_days=tuple(tuple(_month_days(fields, first, length) for length in range(28, 32)) for first in range(7)),
         every_day=unrestricted and len(fields.months) == 12,
     )
 
@@ -164,8 +167,8 @@ def is_ambiguous(zone: Timeline, second: int) -> bool:
 def shortest_gap(fields: Fields, zone: Timeline, fixed: bool) -> int:
     """A number of seconds no two occurrences are closer than, days taken as if every one matched.
 
-    Beside the sets themselves, every kind of clock change of the zone is tried: a run moved to a gap's end comes
-    closer to its neighbours, and a half-hour overlap shifts a repeating schedule against itself.
+    Beside the sets themselves, every kind of clock change of the zone since 2000 is tried: a run moved to a gap's end
+    comes closer to its neighbours, and a half-hour overlap shifts a repeating schedule against itself.
     """
     daily = replace(fields, days=frozenset(range(1, 32)), last_day=False, months=frozenset(range(1, 13)))
     daily = replace(daily, weekdays=frozenset(range(7)), nth=frozenset())
@@ -227,7 +230,3 @@ def _month_days(fields: Fields, first_weekday: int, length: int) -> int:
     if fields.restricts_days and fields.restricts_weekdays:
         return by_day | by_weekday
     return by_weekday if fields.restricts_weekdays else by_day
-
-
-def _lowest_bit(bits: int) -> int:
-    return (bits & -bits).bit_length() - 1

@@ -74,13 +74,14 @@ def _runs(schedule: Schedule, after: int, count: int) -> Iterator[Run]:
 
 
 def _clock_effect(schedule: Schedule, instant: int) -> Literal["gap", "overlap"] | None:
-    second = instant // _SECOND
-    if isinstance(schedule, CronSchedule) and schedule.is_fixed:
-        if hits_gap(schedule.walk, schedule.zone, second) is not None:
+    zone, second = timeline(schedule.timezone), instant // _SECOND
+    match schedule:
+        case CronSchedule(is_fixed=True, walk=walk) if hits_gap(walk, zone, second) is not None:
             return "gap"
-    if isinstance(schedule, AtSchedule) and _is_moved(schedule):
-        return "gap"
-    return "overlap" if is_ambiguous(timeline(schedule.timezone), second) else None
+        case AtSchedule() if _is_moved(schedule):
+            return "gap"
+        case _:
+            return "overlap" if is_ambiguous(zone, second) else None
 
 
 def _about_days(fields: Fields) -> Iterator[ScheduleWarning]:

@@ -65,7 +65,7 @@ class CronSchedule:
         return None if found is None else found * SECOND
 
     def shortest_gap(self) -> int | None:
-        """No two occurrences are closer than this many µs, changes of the clock included."""
+        """No two occurrences are closer than this many µs, changes of the clock since 2000 included."""
         return shortest_gap(self.fields, self.zone, self.is_fixed) * SECOND
 
 
