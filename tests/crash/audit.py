@@ -1,0 +1,298 @@
+"""The judgement: every occurrence of every job was run, or is recorded as skipped with a reason; nothing else happened.
+
+Each rule is a function from the case of one job to the violations it finds. No rule touches the world.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from tests.crash.evidence import MILLISECOND, SECOND, Action, Arrival, Evidence, Record, Story
+from tests.crash.plan import GRACE, Regime, oldest_revision, plan_of, regimes_of
+
+FINAL = frozenset({"succeeded", "failed", "cancelled", "lost", "skipped"})
+MAX_RESCUES = 5
+EARLY = 1 * MILLISECOND
+"""Two clocks read by two processes may differ by a little; a request that is earlier than this came too early."""
+
+GROUNDS = {"paused": Action.PAUSE, "deleted": Action.DELETE, "edited": Action.EDIT}
+"""A reason of skipping that only an order can give."""
+
+BACKLOG = 30 * SECOND
+"""How much later than an occurrence an order may come and still find it not run: an outage and catching up with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken promise: which rule, which job, which occurrence (0: none in particular), and the evidence."""
+
+    rule: str
+    job: str
+    occurrence: int
+    evidence: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.job} at {self.occurrence}: {self.evidence}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One job's orders beside its arrivals (in the order in which they came) and its history."""
+
+    story: Story
+    arrivals: tuple[Arrival, ...]
+    records: tuple[Record, ...]
+    horizon: int
+
+    @cached_property
+    def regimes(self) -> tuple[Regime, ...]:
+        return regimes_of(self.story, self.horizon)
+
+    @cached_property
+    def plan(self) -> dict[int, bool]:
+        """Every occurrence there may be; the value says whether it is required."""
+        return plan_of(self.regimes, self.story.created_at, self.horizon)
+
+    @cached_property
+    def instants(self) -> list[int]:
+        return list(self.plan)
+
+    @cached_property
+    def by_occurrence(self) -> dict[int, list[Record]]:
+        """The rows of the schedule, under each occurrence of the plan (or the nominal instant) they speak of."""
+        rows: dict[int, list[Record]] = defaultdict(list)
+        for record in self.records:
+            if record.trigger == "schedule":
+                for instant in {record.scheduled_for, *self.planned_between(record.first, record.last)}:
+                    rows[instant].append(record)
+        return rows
+
+    @cached_property
+    def arrived(self) -> dict[int, list[Arrival]]:
+        """The arrivals under each nominal instant."""
+        found: dict[int, list[Arrival]] = defaultdict(list)
+        for arrival in self.arrivals:
+            found[arrival.scheduled_at].append(arrival)
+        return found
+
+    @cached_property
+    def by_key(self) -> dict[str, list[Arrival]]:
+        found: dict[str, list[Arrival]] = defaultdict(list)
+        for arrival in self.arrivals:
+            found[arrival.key].append(arrival)
+        return found
+
+    def planned_between(self, first: int, last: int) -> list[int]:
+        return self.instants[bisect_left(self.instants, first) : bisect_right(self.instants, last)]
+
+    def accuse(self, rule: str, occurrence: int, evidence: str) -> Violation:
+        return Violation(rule, f"{self.story.name} ({self.story.id})", occurrence, evidence)
+
+
+def cases(evidence: Evidence) -> list[Case]:
+    """One case for each job."""
+    arrivals: dict[str, list[Arrival]] = defaultdict(list)
+    records: dict[str, list[Record]] = defaultdict(list)
+    for arrival in sorted(evidence.arrivals, key=lambda one: one.at):
+        arrivals[arrival.job_id].append(arrival)
+    for record in evidence.records:
+        records[record.job_id].append(record)
+    return [
+        Case(story, tuple(arrivals[story.id]), tuple(records[story.id]), evidence.horizon) for story in evidence.stories
+    ]
+
+
+def audit(evidence: Evidence) -> list[Violation]:
+    """All broken promises, job by job."""
+    known = {story.id for story in evidence.stories}
+    traces = [arrival.job_id for arrival in evidence.arrivals] + [record.job_id for record in evidence.records]
+    strangers = Counter(job for job in traces if job not in known)
+    found = [Violation("stranger", job, 0, f"{count} traces of a job nobody made") for job, count in strangers.items()]
+    for case in cases(evidence):
+        for rule in RULES:
+            found.extend(rule(case))
+    return found
+
+
+def created_between(case: Case) -> Iterator[Violation]:
+    """The plan begins at the creation instant, so that one must be true."""
+    story = case.story
+    if not story.asked - MILLISECOND <= story.created_at <= story.answered:
+        yield case.accuse("created", story.created_at, f"ordered from {story.asked} to {story.answered}")
+
+
+def missing(case: Case) -> Iterator[Violation]:
+    """Every required occurrence is in the history."""
+    for instant, is_required in case.plan.items():
+        if is_required and instant not in case.by_occurrence:
+            yield case.accuse("missing", instant, f"no row; {len(case.arrived.get(instant, ()))} arrivals")
+
+
+def undelivered(case: Case) -> Iterator[Violation]:
+    """What the history calls run did arrive; at-least-once arrives whatever happened."""
+    for record in case.records:
+        must_arrive = record.state == "succeeded" or (not case.story.at_most_once and record.state == "failed")
+        if must_arrive and record.scheduled_for not in case.arrived:
+            yield case.accuse("undelivered", record.scheduled_for, f"no arrival for {record}")
+
+
+def unfinished(case: Case) -> Iterator[Violation]:
+    """Nothing is left in between at the end."""
+    for record in case.records:
+        if record.state not in FINAL:
+            yield case.accuse("unfinished", record.scheduled_for, f"still {record}")
+
+
+def given_up(case: Case) -> Iterator[Violation]:
+    """Only at-most-once work, or what outlived too many nodes, may be lost; only orders and policies cancel."""
+    may_cancel = case.story.cancels or any(map(case.story.ordered, GROUNDS.values()))
+    for record in case.records:
+        if record.state == "lost" and not case.story.at_most_once and record.rescues < MAX_RESCUES:
+            yield case.accuse("lost", record.scheduled_for, f"at least once, and yet {record}")
+        if record.state == "cancelled" and not may_cancel:
+            yield case.accuse("cancelled", record.scheduled_for, f"nobody asked for {record}")
+
+
+def doubled(case: Case) -> Iterator[Violation]:
+    """No occurrence has two rows, nor a row and a place in a skipped stretch."""
+    for instant, records in case.by_occurrence.items():
+        if len(records) > 1:
+            yield case.accuse("doubled", instant, f"{len(records)} rows: {records}")
+
+
+def unplanned(case: Case) -> Iterator[Violation]:
+    """Nothing was run that no order asked for."""
+    for record in case.records:
+        is_judged = record.trigger == "schedule" and not record.is_skip and record.scheduled_for <= case.horizon
+        if is_judged and record.scheduled_for not in case.plan:
+            yield case.accuse("unplanned", record.scheduled_for, f"no regime has it: {record}")
+
+
+def unrecorded(case: Case) -> Iterator[Violation]:
+    """No arrival without a row in the history."""
+    recorded = {record.scheduled_for for record in case.records}
+    for instant, arrivals in case.arrived.items():
+        if instant not in recorded:
+            yield case.accuse("unrecorded", instant, f"{len(arrivals)} arrivals without a row: {arrivals[0]}")
+
+
+def twice(case: Case) -> Iterator[Violation]:
+    """At-most-once work arrives at most once: each arrival was a send, and a send forbids every other."""
+    for arrivals in case.by_key.values() if case.story.at_most_once else ():
+        if len(arrivals) > 1:
+            yield case.accuse("twice", arrivals[0].scheduled_at, f"{len(arrivals)} arrivals: {arrivals}")
+
+
+def keys_hold(case: Case) -> Iterator[Violation]:
+    """One Idempotency-Key for one occurrence, another for another."""
+    rows = Counter(record.scheduled_for for record in case.records)
+    for instant, arrivals in case.arrived.items():
+        keys = {arrival.key for arrival in arrivals}
+        if len(keys) > max(rows[instant], 1):
+            yield case.accuse("key changed", instant, f"keys {sorted(keys)}")
+    for key, arrivals in case.by_key.items():
+        instants = {arrival.scheduled_at for arrival in arrivals}
+        if len(instants) > 1 or not key:
+            yield case.accuse("key shared", min(instants), f"key {key!r} for {sorted(instants)}")
+
+
+def early(case: Case) -> Iterator[Violation]:
+    """Nothing is sent before its instant."""
+    for arrival in case.arrivals:
+        if arrival.at < arrival.fire_at - EARLY:
+            yield case.accuse("early", arrival.scheduled_at, f"{arrival.fire_at - arrival.at} µs early: {arrival}")
+
+
+def attempts_in_bounds(case: Case) -> Iterator[Violation]:
+    """Attempts are numbered from 1 and end where the policy ends."""
+    for arrival in case.arrivals:
+        if not 1 <= arrival.attempt <= case.story.max_attempts:
+            yield case.accuse("attempts", arrival.scheduled_at, f"of {case.story.max_attempts}: {arrival}")
+
+
+def outdated(case: Case) -> Iterator[Violation]:
+    """An edit binds what is due later than its grace."""
+    for arrival in case.arrivals:
+        oldest = oldest_revision(case.regimes, arrival.scheduled_at)
+        if arrival.revision < oldest:
+            yield case.accuse("outdated", arrival.scheduled_at, f"revision {oldest} held: {arrival}")
+
+
+def groundless(case: Case) -> Iterator[Violation]:
+    """Every skip has a reason, and something that justifies it."""
+    for record in case.records:
+        if record.is_skip and not has_grounds(case, record):
+            yield case.accuse("groundless", record.scheduled_for, f"skipped as {record.skip_reason!r}: {record}")
+
+
+def has_grounds(case: Case, record: Record) -> bool:
+    """Policies justify their own reasons; an order justifies its own while it holds, and for what was overdue."""
+    if record.skip_reason == "overlap":
+        return case.story.may_overlap
+    if record.skip_reason == "too late":
+        return case.story.may_be_late
+    order = GROUNDS.get(record.skip_reason or "")
+    if order is None:
+        return False
+    if order is not Action.EDIT and any(one.may_hold_at(record.last) for one in case.regimes if one.cadence is None):
+        return True
+    orders = [command for command in case.story.commands if command.action is order]
+    return any(command.asked - BACKLOG <= record.last <= command.answered + look_ahead(order) for command in orders)
+
+
+def look_ahead(order: Action) -> int:
+    """An edit may drop what was planned before it, and that lies up to a look-ahead after it."""
+    return 2 * SECOND if order is Action.EDIT else GRACE
+
+
+def miscounted(case: Case) -> Iterator[Violation]:
+    """A skipped stretch says how many it skipped. Those that an order ended have no plan to be counted against."""
+    for record in case.records:
+        if not record.is_skip or record.skip_reason in GROUNDS:
+            continue
+        planned = case.planned_between(record.first, record.last)
+        required = sum(case.plan[instant] for instant in planned)
+        counted = 1 if record.skip_count is None else record.skip_count
+        if not required <= counted <= len(planned):
+            yield case.accuse("miscounted", record.first, f"{required} to {len(planned)} planned, but {record}")
+
+
+def contradicted(case: Case) -> Iterator[Violation]:
+    """What is recorded as skipped was not sent, unless the node that sent it died before it could say so."""
+    for record in case.records:
+        if record.is_skip and record.rescues == 0 and record.scheduled_for in case.arrived:
+            yield case.accuse("contradicted", record.scheduled_for, f"arrived, but {record}")
+
+
+def run_now(case: Case) -> Iterator[Violation]:
+    """Every acknowledged run-now was taken once, and no other."""
+    orders = [command for command in case.story.commands if command.action is Action.RUN]
+    sure = sum(order.sure for order in orders)
+    taken = sum(record.trigger == "manual" for record in case.records)
+    if not sure <= taken <= len(orders):
+        yield case.accuse("run now", 0, f"{sure} acknowledged, {len(orders)} asked, {taken} in the history")
+
+
+RULES: tuple[Callable[[Case], Iterator[Violation]], ...] = (
+    created_between,
+    missing,
+    undelivered,
+    unfinished,
+    given_up,
+    doubled,
+    unplanned,
+    unrecorded,
+    twice,
+    keys_hold,
+    early,
+    attempts_in_bounds,
+    outdated,
+    groundless,
+    miscounted,
+    contradicted,
+    run_now,
+)
