@@ -24,10 +24,7 @@ DELETED_STATES: Final = (JobState.DELETED.value, DELETED_WHILE_PAUSED)
 
 _FROM_COLUMN: Final = {state.value: state for state in JobState} | {DELETED_WHILE_PAUSED: JobState.DELETED}
 
-JOB_COLUMNS: Final = tuple(
-    JOB.c[name]
-    for name in ["id", "public_id", "name", "schedule", "timezone", "method", "url", "headers", "body", "tls_verify", "ca_file", "follow_redirects", "type", "retry", "timeout_us", "priority", "queue", "tags", "overlap", "catch_up", "grace_us", "jitter_us", "starts_at", "ends_at", "success", "pause_on_gone", "state", "version", "created_at", "updated_at", "change_no", "deleted_at"]
-)
+JOB_COLUMNS: Final = tuple(column for column in JOB.c if column.name not in {"alert", "signing_secret_ref"})
 """What `job_of` reads."""
 
 _DEFAULT_RETRY: Final = RetryPolicy()

@@ -1,0 +1,266 @@
+"""`Control` over the store of this process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from tui_scheduler.control.views import AttemptView, ExecutionView, Health, JobView, Metrics, NodeView, Notice
+from tui_scheduler.domain.errors import NotFound, StoreUnavailable
+from tui_scheduler.domain.execution import State, Trigger
+from tui_scheduler.domain.job import Job, JobSpec, JobState
+from tui_scheduler.domain.lint import ScheduleWarning, lint
+from tui_scheduler.domain.retry import SECOND
+from tui_scheduler.domain.revision import Timer
+from tui_scheduler.domain.schedule import Schedule, parse_schedule
+from tui_scheduler.domain.validation import check, check_values
+from tui_scheduler.domain.wording import in_words
+from tui_scheduler.store.database import Database
+from tui_scheduler.store.history import AttemptRecord, Backlog, ExecutionRecord, History, NodeRecord
+from tui_scheduler.store.jobs import JobStore
+
+HERD: Final = 500
+"""So many jobs on one instant are worth a word."""
+
+STALE: Final = 30 * SECOND
+"""Generous, because it compares wall clocks: whether a node is dead is for the nodes to say, by its heartbeat."""
+
+SET_BACK: Final = 5 * SECOND
+"""Engines plan a second ahead; what is planned further ahead was planned before the clock was set back."""
+
+BEHIND: Final = 10 * SECOND
+"""Work that is late by more than this means that occurrences are not being run as they should."""
+
+_NO_TIMER: Final = Timer(0, None)
+
+
+class LocalControl:
+    """`now` gives µs since the epoch; `wake` makes an engine of this process look at once; `engine_trouble` says in
+    a sentence what is wrong with that engine, None when nothing is.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], int],
+        wake: Callable[[], None] = lambda: None,
+        engine_trouble: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        self._jobs = JobStore(database)
+        self._history = History(database)
+        self._where = str(database)
+        self._now = now
+        self._wake = wake
+        self._engine_trouble = engine_trouble
+        self._started_at = now()
+
+    def create_job(self, spec: JobSpec) -> JobView:
+        """See `Control`."""
+        now = self._now()
+        warnings = check(spec, now=now)
+        job = self._jobs.create(spec, now)
+        self._wake()
+        return self._view(job, warnings)
+
+    def update_job(
+        self, job_id: str, change: Callable[[JobSpec], JobSpec], *, expected_version: int | None = None
+    ) -> JobView:
+        """See `Control`. `change` runs inside the transaction: it gets what is stored, and has to be quick."""
+        now = self._now()
+
+        def changed(job: Job) -> JobSpec:
+            spec = change(job.spec)
+            if _when(spec) != _when(job.spec):
+                check(spec, now=now, created_at=job.created_at)
+            else:  # a schedule that has come to its end is no reason to refuse another body
+                check_values(spec, created_at=job.created_at)
+            return spec
+
+        return self._shown(self._jobs.update(job_id, changed, now, expected_version))
+
+    def job(self, job_id: str) -> JobView:
+        """See `Control`."""
+        return self._view(self._jobs.get(job_id))
+
+    def jobs(self, *, limit: int = 1000, after: str | None = None) -> list[JobView]:
+        """See `Control`. Without notices: they are about one job and cost a look at the others."""
+        page = self._jobs.page(limit, after)
+        timers = self._jobs.timers([job.key for job in page])
+        return [_view(job, timers.get(job.key, _NO_TIMER), ()) for job in page]
+
+    def delete_job(self, job_id: str) -> None:
+        """See `Control`."""
+        self._jobs.delete(job_id, self._now())
+        self._wake()
+
+    def restore_job(self, job_id: str) -> JobView:
+        """See `Control`."""
+        return self._shown(self._jobs.restore(job_id, self._now()))
+
+    def pause_job(self, job_id: str) -> JobView:
+        """See `Control`."""
+        return self._shown(self._jobs.pause(job_id, self._now()))
+
+    def resume_job(self, job_id: str) -> JobView:
+        """See `Control`."""
+        return self._shown(self._jobs.resume(job_id, self._now()))
+
+    def run_now(self, job_id: str) -> ExecutionView:
+        """See `Control`."""
+        record = self._jobs.run_now(job_id, self._now())
+        self._wake()
+        return self._execution_view(record)
+
+    def executions(self, job_id: str, *, limit: int = 100) -> list[ExecutionView]:
+        """See `Control`."""
+        job = self._jobs.get(job_id)
+        return [self._execution_view(record) for record in self._history.of_job(job.key, limit)]
+
+    def execution(self, execution_id: str) -> tuple[ExecutionView, list[AttemptView]]:
+        """See `Control`."""
+        record = self._history.find(execution_id)
+        if record is None:
+            raise NotFound("execution", execution_id)
+        return self._execution_view(record), [_attempt_view(kept) for kept in self._history.attempts(record.key)]
+
+    def metrics(self) -> Metrics:
+        """See `Control`. Jobs may be counted a moment ago; `late` stops at 10,000; `oldest_late` is the instant."""
+        jobs = self._history.jobs_by_state()
+        backlog = self._history.backlog(self._now())
+        nodes = self._history.nodes()
+        alive = [node for node in nodes if node.state == "alive"]
+        totals: Counter[str] = Counter()
+        for node in alive:
+            totals.update({name: int(number) for name, number in node.counters.items() if number is not None})
+        return Metrics(
+            jobs={state.value: number for state, number in jobs.items() if state is not JobState.DELETED},
+            fired=totals["fired"],
+            succeeded=totals["succeeded"],
+            failed=totals["failed"],
+            retried=totals["retried"],
+            skipped=totals["skipped"],
+            lost=totals["lost"],
+            in_flight=totals["inFlight"],
+            waiting=backlog.waiting,
+            late=backlog.late,
+            oldest_late=backlog.oldest,
+            drift_p50=_worst(alive, "driftP50"),
+            drift_p99=_worst(alive, "driftP99"),
+            nodes=tuple(_node_view(node) for node in nodes),
+        )
+
+    def health(self) -> Health:
+        """See `Control`."""
+        now = self._now()
+        uptime = max(now - self._started_at, 0)
+        try:
+            nodes = self._history.nodes()
+            planned = self._history.planned_ahead()
+            backlog = self._history.backlog(now)
+        except StoreUnavailable as error:
+            return Health(False, self._where, (str(error),), uptime=uptime)
+        beating = [node for node in nodes if _beats(node, now)]
+        found = [self._engine_trouble(), _no_node(beating), _set_back(planned, now), _behind(backlog, now)]
+        reasons = tuple(reason for reason in found if reason is not None)
+        details = {"waiting": str(backlog.waiting), "late": str(backlog.late) + ("+" if backlog.is_more else "")}
+        return Health(not reasons, self._where, reasons, nodes=len(beating), uptime=uptime, details=details)
+
+    def _shown(self, job: Job) -> JobView:
+        """What an edit gives back: its commit is what an engine has to look at."""
+        self._wake()
+        return self._view(job)
+
+    def _view(self, job: Job, warnings: tuple[ScheduleWarning, ...] | None = None) -> JobView:
+        timer = self._jobs.timers([job.key]).get(job.key, _NO_TIMER)
+        if warnings is None:
+            warnings = lint(_schedule(job), self._now())
+        notices = [Notice(warning.code, warning.message) for warning in warnings]
+        if timer.next_fire_at is not None:
+            together = self._history.due_at(timer.next_fire_at, HERD)
+            notices += _herd(job, together)
+        return _view(job, timer, tuple(notices))
+
+    def _execution_view(self, record: ExecutionRecord) -> ExecutionView:
+        return ExecutionView(
+            id=self._history.id_of(record),
+            job_id=record.job_id,
+            job_version=record.job_version,
+            scheduled_for=record.scheduled_for,
+            fire_at=record.fire_at,
+            trigger=Trigger(record.trigger),
+            state=State(record.state),
+            attempt=record.attempt,
+            started_at=record.started_at,
+            finished_at=record.finished_at,
+            duration=record.duration,
+            http_status=record.http_status,
+            error=record.error,
+            response_excerpt=record.response_excerpt,
+            next_attempt_at=record.next_attempt_at,
+            node=record.node,
+            rescues=record.rescues,
+            skip_reason=record.skip_reason,
+            skip_from=record.skip_from,
+            skip_to=record.skip_to,
+            skip_count=record.skip_count,
+        )
+
+
+def _when(spec: JobSpec) -> tuple[object, ...]:
+    return spec.schedule, spec.timezone, spec.starts_at, spec.ends_at
+
+
+def _schedule(job: Job) -> Schedule:
+    return parse_schedule(job.spec.schedule, job.spec.timezone, created_at=job.created_at)
+
+
+def _view(job: Job, timer: Timer, notices: tuple[Notice, ...]) -> JobView:
+    return JobView(job, timer.next_fire_at, timer.planned_through, in_words(_schedule(job)), notices)
+
+
+def _herd(job: Job, together: int) -> list[Notice]:
+    if together < HERD or job.spec.jitter:
+        return []
+    message = f"{HERD} jobs or more fire at the same instant as this one; jitterMs would spread them"
+    return [Notice("herd", message)]
+
+
+def _attempt_view(record: AttemptRecord) -> AttemptView:
+    return AttemptView(**record._asdict())
+
+
+def _node_view(record: NodeRecord) -> NodeView:
+    known = {name: number for name, number in record.counters.items() if number is not None}
+    return NodeView(**record._replace(counters={})._asdict() | {"counters": known})
+
+
+def _worst(nodes: list[NodeRecord], name: str) -> int | None:
+    """Quantiles of several nodes do not add up; the worst one is what to look at."""
+    known = [node.counters.get(name) for node in nodes]
+    return max((int(number) for number in known if number is not None), default=None)
+
+
+def _beats(node: NodeRecord, now: int) -> bool:
+    return node.state == "alive" and now - node.heartbeat_at <= STALE
+
+
+def _no_node(beating: list[NodeRecord]) -> str | None:
+    if beating:
+        return None
+    return f"no engine has been heard of for {STALE // SECOND} s, so nothing is being run"
+
+
+def _set_back(planned: int | None, now: int) -> str | None:
+    if planned is None or planned - now <= SET_BACK:
+        return None
+    ahead = (planned - now) // SECOND
+    return f"the clock was set back: instants up to {ahead} s from now are already planned and do not run again"
+
+
+def _behind(backlog: Backlog, now: int) -> str | None:
+    if backlog.oldest is None or now - backlog.oldest <= BEHIND:
+        return None
+    number = f"{backlog.late:,} or more" if backlog.is_more else f"{backlog.late:,}"
+    return f"{number} occurrences are late, the oldest by {(now - backlog.oldest) // SECOND} s"

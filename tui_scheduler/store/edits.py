@@ -1,0 +1,265 @@
+"""What changes a job: update, pause, resume, delete and restore, each inside the caller's write transaction.
+
+The domain decides (`revision`), this writes. Two locks make it safe on PostgreSQL: the edit lock puts the edits of all
+jobs in one order, the lock of the job's timer keeps planners away. Rows of executions are taken only while nobody has
+them in hand (SKIP LOCKED): one that a node is claiming right now is its owner's business, who re-checks it against
+the edit. So an edit never waits for an execution, and cannot be part of a deadlock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import update as update_of
+
+from tui_scheduler.domain.decisions import Occurrence, Stretch
+from tui_scheduler.domain.errors import Conflict, NotFound
+from tui_scheduler.domain.job import Job, JobSpec, JobState, Overlap
+from tui_scheduler.domain.revision import Planned, Revision, Timer, fires_differently, reschedule, start, stop
+from tui_scheduler.store.codec import DELETED_WHILE_PAUSED, JOB, JOB_COLUMNS, job_of, spec_values
+from tui_scheduler.store.dialects import Dialect
+from tui_scheduler.store.hot import Values, rows, run, run_many
+
+# uq_job_public_id.
+KEY_OF = "SELECT id FROM job WHERE public_id = ?"
+# Primary keys.
+TIMER_OF = "SELECT planned_through, next_fire_at, running_execution_id FROM timer WHERE job_id = ?"
+JOB_OF = select(*JOB_COLUMNS).where(JOB.c.id == bindparam("job_key"))
+WRITE_JOB = update_of(JOB).where(JOB.c.id == bindparam("job_key"))
+WRITE_TIMER = """
+UPDATE timer SET job_version = ?, priority = ?, planned_through = ?, next_fire_at = ? WHERE job_id = ?
+"""
+RELEASE_TIMER = "UPDATE timer SET running_execution_id = NULL WHERE job_id = ?"
+
+# ix_execution_waiting_job: what waits of one job, a handful unless it is being backfilled.
+PLANNED_OF = """
+SELECT id, scheduled_for, fire_at FROM execution
+WHERE job_id = ? AND state IN ('pending', 'retrying') AND state = 'pending' AND trigger = 'schedule' AND attempt = 0
+  AND fire_at > ?
+"""
+WAITING_OF = "SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying')"
+REPRIORITIZE = "UPDATE execution SET priority = ? WHERE id = ? AND state IN ('pending', 'retrying') AND priority <> ?"
+WAITERS_OF = """
+SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NULL
+"""
+
+# Primary key, guarded by the state: legal from there (see `LEGAL`) and taken by nobody.
+WAKE = """
+UPDATE execution SET next_attempt_at = ? WHERE id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NULL
+"""
+SKIP = """
+UPDATE execution SET state = 'skipped', skip_reason = ?, skip_from = scheduled_for, skip_to = scheduled_for,
+  skip_count = 1, finished_at = ?, next_attempt_at = NULL
+WHERE id = ? AND state = 'pending'
+"""
+CANCEL = """
+UPDATE execution SET state = 'cancelled', error = ?, finished_at = ?, next_attempt_at = NULL
+WHERE id = ? AND state IN ('pending', 'retrying')
+"""
+MOVE = """
+UPDATE execution SET fire_at = ?, next_attempt_at = ?, job_version = ? WHERE id = ? AND state = 'pending'
+"""
+
+# uq_execution_occurrence: an occurrence that somebody planned already stays as it is.
+INSERT_PENDING = """
+INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
+  claim_no, rescues, priority, next_attempt_at, cancel_requested)
+VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'pending', 0, 0, 0, ?, ?, FALSE)
+ON CONFLICT (job_id, occurrence_key) DO NOTHING
+"""
+INSERT_SKIPPED = """
+INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
+  claim_no, rescues, priority, finished_at, skip_reason, skip_from, skip_to, skip_count, cancel_requested)
+VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'skipped', 0, 0, 0, ?, ?, ?, ?, ?, ?, FALSE)
+ON CONFLICT (job_id, occurrence_key) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job whose timer is locked to the end of the transaction, as it stands."""
+
+    job: Job
+    stored_state: str
+    timer: Timer
+    running: int | None
+
+
+def hold(connection: Connection, dialect: Dialect, job_id: str) -> Held:
+    """Lock the timer of a job, deleted or not, then read it. Raises `NotFound`."""
+    found = rows(connection, KEY_OF, job_id)
+    timers = rows(connection, TIMER_OF + dialect.lock_rows_waiting, found[0].id) if found else ()
+    row = connection.execute(JOB_OF, {"job_key": found[0].id}).one_or_none() if timers else None
+    if row is None:
+        raise NotFound("job", job_id)
+    timer = Timer(timers[0].planned_through, timers[0].next_fire_at)
+    return Held(job_of(row), row.state, timer, timers[0].running_execution_id)
+
+
+def update(
+    connection: Connection,
+    dialect: Dialect,
+    job_id: str,
+    change: Callable[[Job], JobSpec],
+    now: int,
+    expected_version: int | None,
+) -> Job:
+    """Replace what a user decides. `Conflict` when the version is another, `NotFound` for a deleted job."""
+    edit = _Edit(connection, dialect, job_id, now)
+    job = edit.job
+    edit.refuse_deleted()
+    if expected_version is not None and expected_version != job.version:
+        raise Conflict(f"the job was changed meanwhile: it is at version {job.version}, not {expected_version}")
+    spec = change(job)
+    if spec == job.spec:
+        return job
+    edited = replace(job, spec=spec)
+    if job.state is JobState.PAUSED or not fires_differently(job, edited):
+        return edit.write(edited, edit.held.timer)
+    return edit.revise(edited, reschedule(job, edited, edit.held.timer, edit.planned(), now))
+
+
+def pause(connection: Connection, dialect: Dialect, job_id: str, now: int) -> Job:
+    """Stop planning, and skip what was planned but is not due. Retries go on."""
+    edit = _Edit(connection, dialect, job_id, now)
+    edit.refuse_deleted()
+    if edit.job.state is JobState.PAUSED:
+        return edit.job
+    edit.refuse_finished("paused")
+    return edit.revise(edit.job, stop(edit.job, edit.held.timer, edit.planned(), now, JobState.PAUSED))
+
+
+def resume(connection: Connection, dialect: Dialect, job_id: str, now: int) -> Job:
+    """Plan again, from `now`."""
+    edit = _Edit(connection, dialect, job_id, now)
+    edit.refuse_deleted()
+    if edit.job.state is JobState.ACTIVE:
+        return edit.job
+    edit.refuse_finished("resumed")
+    return edit.revise(edit.job, start(edit.job, edit.held.timer, now))
+
+
+def delete(connection: Connection, dialect: Dialect, job_id: str, now: int) -> Job:
+    """Hide the job, and end everything of it that waits."""
+    edit = _Edit(connection, dialect, job_id, now)
+    edit.refuse_deleted()
+    was_paused = edit.job.state is JobState.PAUSED
+    revision = stop(edit.job, edit.held.timer, edit.planned(), now, JobState.DELETED)
+    columns: dict[str, Any] = {"deleted_at": now}
+    if was_paused:
+        columns["state"] = DELETED_WHILE_PAUSED
+    deleted = edit.revise(edit.job, revision, columns)
+    edit.cancel_waiting("the job was deleted")
+    return deleted
+
+
+def restore(connection: Connection, dialect: Dialect, job_id: str, now: int) -> Job:
+    """Undo a deletion. What was cancelled by it stays so."""
+    edit = _Edit(connection, dialect, job_id, now)
+    if edit.job.state is not JobState.DELETED:
+        return edit.job
+    columns = {"deleted_at": None}
+    if edit.held.stored_state == DELETED_WHILE_PAUSED:
+        return edit.write(replace(edit.job, state=JobState.PAUSED), edit.held.timer, columns)
+    return edit.revise(edit.job, start(edit.job, edit.held.timer, now), columns)
+
+
+class _Edit:
+    """One edit under way: the job as it was, locked, and what it takes to write what becomes of it."""
+
+    def __init__(self, connection: Connection, dialect: Dialect, job_id: str, now: int) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._job_id = job_id
+        self._now = now
+        dialect.serialize_edits(connection)
+        self.held = hold(connection, dialect, job_id)
+        self.job = self.held.job
+
+    def refuse_deleted(self) -> None:
+        if self.job.state is JobState.DELETED:
+            raise NotFound("job", self._job_id)
+
+    def refuse_finished(self, wanted: str) -> None:
+        if self.job.state is JobState.FINISHED:
+            raise Conflict(f"the job has finished, so it cannot be {wanted}: its schedule has no further occurrence")
+
+    def planned(self) -> list[Planned]:
+        """What the schedule has planned, that is not due and nobody has taken."""
+        found = rows(self._connection, PLANNED_OF + self._dialect.lock_rows, self.job.key, self._now)
+        return [Planned(row.id, row.scheduled_for, row.fire_at) for row in found]
+
+    def revise(self, edited: Job, revision: Revision, columns: dict[str, Any] | None = None) -> Job:
+        """Write a decision: the job, its timer, and the executions that follow from it."""
+        written = self.write(replace(edited, state=revision.state), revision.timer, columns)
+        self._plan(written, revision.add)
+        self._record(written, revision.skips)
+        dropped = [(revision.reason.value, self._now, execution.key) for execution in revision.drop]
+        run_many(self._connection, SKIP, dropped)
+        moved = [(fire_at, fire_at, written.version, key) for key, fire_at in revision.move.items()]
+        run_many(self._connection, MOVE, moved)
+        if self.held.running in {execution.key for execution in revision.drop}:
+            self._release(wake=written.state is not JobState.DELETED)
+        return written
+
+    def write(self, edited: Job, timer: Timer, columns: dict[str, Any] | None = None) -> Job:
+        """Write the job as its next version, and its timer."""
+        written = replace(edited, version=self.job.version + 1, updated_at=self._now)
+        numbers = {
+            "version": written.version,
+            "updated_at": self._now,
+            "change_no": self._dialect.next_change_no(self._connection),
+            "state": written.state.value,
+        }
+        spec = spec_values(written.spec) if written.spec is not self.job.spec else {}
+        self._connection.execute(WRITE_JOB.values(**spec, **(numbers | (columns or {}))), {"job_key": written.key})
+        priority = written.spec.priority
+        position = (timer.planned_through, timer.next_fire_at)
+        run(self._connection, WRITE_TIMER, written.version, priority, *position, written.key)
+        if priority != self.job.spec.priority:
+            waiting = [(priority, key, priority) for key in self._waiting(WAITING_OF)]
+            run_many(self._connection, REPRIORITIZE, waiting)
+        if written.spec.overlap is Overlap.ALLOW and self.job.spec.overlap is not Overlap.ALLOW:
+            self._release(wake=True)  # nobody looks at the end of the one under way any more
+        return written
+
+    def cancel_waiting(self, why: str) -> None:
+        """End whatever waits, of any trigger."""
+        cancelled = self._waiting(WAITING_OF)
+        run_many(self._connection, CANCEL, [(why, self._now, key) for key in cancelled])
+        if self.held.running in cancelled:
+            self._release(wake=False)
+
+    def _waiting(self, statement: str) -> list[int]:
+        return [row.id for row in rows(self._connection, statement + self._dialect.lock_rows, self.job.key)]
+
+    def _release(self, *, wake: bool) -> None:
+        """Nothing of the job is under way any more: what waited for its end may go."""
+        run(self._connection, RELEASE_TIMER, self.job.key)
+        if wake:
+            run_many(self._connection, WAKE, [(self._now, key) for key in self._waiting(WAITERS_OF)])
+
+    def _plan(self, job: Job, occurrences: list[Occurrence]) -> None:
+        keys = self._dialect.reserve_execution_ids(self._connection, len(occurrences)) if occurrences else ()
+        run_many(self._connection, INSERT_PENDING, list(_pending_rows(job, occurrences, keys)))
+
+    def _record(self, job: Job, skips: list[Stretch]) -> None:
+        keys = self._dialect.reserve_execution_ids(self._connection, len(skips)) if skips else ()
+        run_many(self._connection, INSERT_SKIPPED, list(_skipped_rows(self.job, job.version, skips, keys, self._now)))
+
+
+def _pending_rows(job: Job, occurrences: Iterable[Occurrence], keys: Iterable[int]) -> Iterable[Values]:
+    for key, occurrence in zip(keys, occurrences, strict=True):
+        at, fire_at = occurrence.scheduled_for, occurrence.fire_at
+        yield (key, job.key, job.version, at, fire_at, at, job.spec.priority, fire_at)
+
+
+def _skipped_rows(job: Job, version: int, skips: Iterable[Stretch], keys: Iterable[int], now: int) -> Iterable[Values]:
+    """One row a stretch; only a single occurrence takes the place in the plan that its key is."""
+    for key, stretch in zip(keys, skips, strict=True):
+        at = stretch.last
+        head = (key, job.key, version, at, at + job.offset, at if stretch.count == 1 else None, job.spec.priority, now)
+        yield (*head, stretch.reason.value, stretch.first, stretch.last, stretch.count)
