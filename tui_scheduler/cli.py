@@ -135,9 +135,9 @@ def walk_api(
     url: Annotated[str, typer.Option(help="Address of the running server.")] = "http://127.0.0.1:3000",
 ) -> None:
     """Walk the API of a running server, a real firing included, and print what passed."""
-    from tui_scheduler.walkthrough import walk
+    from tui_scheduler.walkthrough import walk_through
 
-    sys.exit(walk(url))
+    sys.exit(0 if walk_through(url, typer.echo) else 1)
 
 
 @app.command()

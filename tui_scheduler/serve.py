@@ -13,10 +13,14 @@ from tui_scheduler import __version__
 from tui_scheduler.api.app import create_app
 from tui_scheduler.api.server import ApiServer, address_of, listen
 from tui_scheduler.control.local import LocalControl
+from tui_scheduler.engine.alerts import ConsoleAlerts
+from tui_scheduler.engine.thread import EngineThread
+from tui_scheduler.engine.world import Options
 from tui_scheduler.settings import Settings
 from tui_scheduler.store.database import Database, open_database
 
 STOPPED_AT_ONCE: Final = 130
+DAY: Final = 86_400 * 1_000_000  # µs
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -104,22 +108,13 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)  # noqa: T201
 
 
-class _NoEngine:
-    """Stands where the engine will be."""
-
-    failed: BaseException | None = None
-
-    def start(self) -> None:
-        _say("no engine yet: nothing fires")
-
-    def wake(self) -> None:
-        pass
-
-    def stop(self, deadline_s: float) -> None:
-        pass
-
-
-def make_engine(database: Database, settings: Settings) -> Engine:
+def make_engine(database: Database, settings: Settings) -> EngineThread:
     """WIRING: the one place that knows which engine runs and with what options."""
-    _ = (database, settings)
-    return _NoEngine()
+    options = Options(
+        look_ahead=settings.look_ahead_ms * 1_000,
+        slots=settings.slots,
+        drain_s=settings.drain_s,
+        keep_age=int(settings.keep_days * DAY),
+        keep_count=settings.keep_per_job,
+    )
+    return EngineThread(database, options, ConsoleAlerts(_say))

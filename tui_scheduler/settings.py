@@ -63,6 +63,6 @@ def load_settings(**given: object) -> Settings:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]).lower()
         reason = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
-        reason = reason.replace("Input should be", "it has to be")
+        reason = reason.replace("Input should be", "must be")
         option = name.replace("_", "-")
         raise Invalid(option, f"{reason} (set by --{option} or {PREFIX}{name.upper()})") from None

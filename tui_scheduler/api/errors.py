@@ -77,9 +77,8 @@ def refusal(error: SchedulerError) -> Refused:
     """The answer to one of the domain's exceptions."""
     match error:
         case Invalid():
-            return Refused(
-                422, "invalid", error.reason, field=error.field, position=error.position, example=error.example
-            )
+            message = f"{error.field}: {error.reason}"
+            return Refused(422, "invalid", message, field=error.field, position=error.position, example=error.example)
         case NotFound():
             return Refused(404, "not_found", str(error))
         case Conflict():

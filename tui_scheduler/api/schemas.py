@@ -42,11 +42,11 @@ OTHER_NAMES: Final = {
 
 def _storable(text: str) -> str:
     if "\0" in text:
-        raise ValueError("it contains a NUL character")
+        raise ValueError("contains a NUL character")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError("it contains half of a surrogate pair, which is not a character") from None
+        raise ValueError("contains half of a surrogate pair, which is not a character") from None
     return text
 
 
@@ -55,9 +55,9 @@ def _instant(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("it is not an ISO 8601 date and time") from None
+        raise ValueError("is not an ISO 8601 date and time") from None
     if moment.tzinfo is None:
-        raise ValueError("it needs an offset from UTC, such as Z or +01:00")
+        raise ValueError("needs an offset from UTC, such as Z or +01:00")
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
@@ -282,8 +282,8 @@ def _reason(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     if error["type"] == "missing":
-        return "it is required"
-    return error["msg"].replace("Input should be", "it has to be").replace("Input should", "it should")
+        return "is required"
+    return error["msg"].replace("Input should be", "must be").replace("Input should", "should")
 
 
 UNION_MEMBERS: Final = frozenset({"str", "bool", "int", "float", "function-after[_storable(), str]"})

@@ -103,6 +103,15 @@ class Walk:
         return self.month_days[(before + 1 + _EPOCH_WEEKDAY) % 7][length - 28]
 
 
+def days_of_month(walk: Walk, year: int, month: int) -> tuple[int, int]:
+    """The matching days of a month as bits 1 to 31, and its length in days."""
+    length = _LENGTHS[month] if month != 2 or not calendar.isleap(year) else 29
+    if walk.next_month[month] != month:
+        return 0, length
+    first_weekday = (date(year, month, 1).toordinal() - _EPOCH_ORDINAL + _EPOCH_WEEKDAY) % 7
+    return walk.month_days[first_weekday][length - 28], length
+
+
 def walk_of(fields: Fields) -> Walk:
     """The tables of an expression."""
     first_in_minute = min(fields.seconds)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from tui_scheduler.domain.counting import DayCounts, count_between, last_between
 from tui_scheduler.domain.cron import Walk, next_second, shortest_gap, walk_of
 from tui_scheduler.domain.errors import Invalid
 from tui_scheduler.domain.expression import Fields, read
@@ -64,6 +65,17 @@ class CronSchedule:
         found = next_second(self.walk, self.zone, self.is_fixed, after)
         return None if found is None else found * SECOND
 
+    def count_between(self, after: int, through: int) -> int:
+        """The number of occurrences in (after, through]; costs the months between, not the occurrences."""
+        first, last = max(after // SECOND, EARLIEST), min(through // SECOND, LATEST - 1)
+        fields = self.fields
+        day = DayCounts(*(tuple(sorted(allowed)) for allowed in (fields.seconds, fields.minutes, fields.hours)))
+        return count_between(self.walk, day, self.zone, self.is_fixed, first, last)
+
+    def last_between(self, after: int, through: int) -> int | None:
+        """The last occurrence in (after, through], or None."""
+        return last_between(self.next_after, after, through)
+
     def shortest_gap(self) -> int | None:
         """No two occurrences are closer than this many µs, changes of the clock since 2000 included."""
         return shortest_gap(self.fields, self.zone, self.is_fixed) * SECOND
@@ -83,8 +95,20 @@ class EverySchedule:
         found = self.anchor + max((instant - self.anchor) // self.period + 1, 1) * self.period
         return found if found < LATEST * SECOND else None
 
+    def count_between(self, after: int, through: int) -> int:
+        """The number of occurrences in (after, through]."""
+        return max(self._number(through) - self._number(after), 0)
+
+    def last_between(self, after: int, through: int) -> int | None:
+        """The last occurrence in (after, through], or None."""
+        return last_between(self.next_after, after, through)
+
     def shortest_gap(self) -> int | None:
         return self.period
+
+    def _number(self, instant: int) -> int:
+        """The occurrences up to and with this instant."""
+        return max((min(instant, LATEST * SECOND - 1) - self.anchor) // self.period, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +123,14 @@ class AtSchedule:
 
     def next_after(self, instant: int) -> int | None:
         return self.instant if instant < self.instant else None
+
+    def count_between(self, after: int, through: int) -> int:
+        """1 when the instant lies in (after, through], else 0."""
+        return int(after < self.instant <= through)
+
+    def last_between(self, after: int, through: int) -> int | None:
+        """The instant when it lies in (after, through], or None."""
+        return self.instant if after < self.instant <= through else None
 
     def shortest_gap(self) -> int | None:
         return None
@@ -159,7 +191,7 @@ def _parse_at(text: str, timezone: str) -> AtSchedule:
     position, argument = _argument(text)
     match = _INSTANT.fullmatch(argument)
     try:
-        at = datetime.fromisoformat(argument) if match else None
+        at = datetime.fromisoformat(argument.upper()) if match else None
     except ValueError as error:
         raise Invalid("schedule", f"@at: {error}", position=position, example=_AT_EXAMPLE) from None
     if match is None or at is None:

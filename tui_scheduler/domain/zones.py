@@ -38,7 +38,8 @@ class Stretch(NamedTuple):
     """The seconds `start <= t < end` share `offset`; just before `start` it was `before`.
 
     `before < offset` is a gap in local time that ends at `start`; `before > offset` an overlap that begins there;
-    equal means `start` is only where we stopped looking.
+    equal means `start` is only where we stopped looking, and so may `end` be: one real stretch can come in pieces, of
+    which the second repeats the start of the first when that is at most two days earlier.
     """
 
     start: int
@@ -155,14 +156,13 @@ def timeline(name: str) -> Timeline:
 def nearest_timezones(name: str) -> list[str]:
     """Up to three existing names a person may have meant: by city first ("berlin"), then by likeness."""
     wanted = name.strip()[:80].replace(" ", "_").lower()
-    known = _known_names()
-    by_case = [known[wanted]] if wanted in known else []
-    by_city = [full for lower, full in known.items() if wanted and lower.rpartition("/")[2] == wanted]
-    alike = [known[lower] for lower in difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)]
-    cities = {lower.rpartition("/")[2]: full for lower, full in known.items()}
     city = wanted.rpartition("/")[2]
-    near_cities = [cities[found] for found in difflib.get_close_matches(city, cities, n=3, cutoff=0.75)]
-    return list(dict.fromkeys(by_case + by_city + alike + near_cities))[:3]
+    known = _known_names()
+    cities = {lower.rpartition("/")[2]: full for lower, full in known.items()}
+    exact = [found for found in (known.get(wanted), cities.get(city)) if found]
+    alike = [known[lower] for lower in difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)]
+    alike_cities = [cities[lower] for lower in difflib.get_close_matches(city, cities, n=3, cutoff=0.75)]
+    return list(dict.fromkeys(exact + alike + alike_cities))[:3]
 
 
 def local_time(second: int, offset: int) -> datetime:

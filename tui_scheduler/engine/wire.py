@@ -176,8 +176,9 @@ class Wire:
             self._poller.close()
 
     async def _trim(self) -> None:
+        every = min(_TRIM_EVERY_S, max(self._idle_timeout / 4, 0.05))
         while True:
-            await trio.sleep(_TRIM_EVERY_S)
+            await trio.sleep(every)
             idle_before = self._clock.monotonic() - self._idle_timeout
             for origin, pool in list(self._pools.items()):
                 pool.trim(idle_before)

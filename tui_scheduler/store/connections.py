@@ -132,8 +132,8 @@ class SqliteFile:
     def read(self) -> Iterator[Connection]:
         with self._readers.connect() as connection, connection.begin():
             raw = cast(sqlite3.Connection, connection.connection.driver_connection)
-            self._patiently(lambda: _begin_reading(raw), self._deadline())
             self._check_file()
+            self._patiently(lambda: _begin_reading(raw), self._deadline())
             yield connection
 
     @contextmanager
@@ -145,8 +145,8 @@ class SqliteFile:
             connection.begin(),
         ):
             raw = cast(sqlite3.Connection, connection.connection.driver_connection)
-            self._patiently(lambda: raw.execute("BEGIN IMMEDIATE"), deadline)
             self._check_file()
+            self._patiently(lambda: raw.execute("BEGIN IMMEDIATE"), deadline)
             yield connection
             # Here and not by SQLAlchemy, because a COMMIT that met a lock may be tried again.
             self._patiently(lambda: raw.execute("COMMIT"), self._deadline())

@@ -9,6 +9,7 @@ One `with` is one transaction. Rows are read and written through SQLAlchemy Core
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +67,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database throughout, waits for no writer and cannot write."""
-        with self.explained(), self.connections.read() as connection:
+        with self.explained(reading=True), self.connections.read() as connection:
             yield connection
 
     @contextmanager
@@ -93,14 +94,12 @@ class Database:
         self.connections.close()
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
+    def explained(self, *, reading: bool = False) -> Iterator[None]:
         """Driver errors that mean the database cannot be used leave as `StoreUnavailable`; bugs leave as they are."""
         try:
             yield
-        except (StoreUnavailable, exc.NoSuchModuleError):
-            raise
-        except Exception as error:
-            sentence = explain(error, self._where)
+        except (exc.SQLAlchemyError, sqlite3.Error) as error:
+            sentence = explain(error, self._where, path=self.path, reading=reading)
             if sentence is None:
                 raise
             raise sentence from error
@@ -126,14 +125,14 @@ def open_database(url: str, *, wait_s: float = 60.0) -> Database:
 
 def _make_file(path: Path) -> None:
     """An empty file that only its owner may read: jobs carry credentials. SQLite gives its side files the same mode."""
-    if path.is_dir():
-        raise StoreUnavailable(f"the database file {path} is a folder", transient=False)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        if not path.exists():
+        if not path.parent.is_dir():
             raise StoreUnavailable(f"the folder {path.parent} is a file", transient=False) from None
+        if path.is_dir():
+            raise StoreUnavailable(f"the database file {path} is a folder", transient=False) from None
     except OSError as error:
         reason = (error.strerror or "unknown error").lower()
         raise StoreUnavailable(f"the database file {path} cannot be made: {reason}", transient=False) from error
@@ -168,6 +167,5 @@ def _parse(url: str) -> URL | Path | None:
 
 
 def _masked(url: URL) -> str:
-    secret = {name: "***" for name in ("password", "sslpassword") if name in url.query}
-    shown = url.set(drivername="postgresql").update_query_dict(secret)
+    shown = url.set(drivername="postgresql").difference_update_query(["password", "sslpassword"])
     return shown.render_as_string(hide_password=True)

@@ -1,0 +1,51 @@
+"""Alerts on the console: what failed, when, with which status, after how many attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from tui_scheduler.engine.world import Alert
+
+LINES_A_SECOND = 20
+"""More than this is summed up: a target that fails thousands of times a second must not flood a terminal."""
+
+
+class ConsoleAlerts:
+    """Writes alert lines by `write_line`, at most twenty a second, and one that says how many were left out."""
+
+    def __init__(self, write_line: Callable[[str], None]) -> None:
+        self._write_line = write_line
+        self._second = 0
+        self._written = 0
+        self._left_out = 0
+
+    def __call__(self, alert: Alert) -> None:
+        second = alert.at // 1_000_000
+        if second != self._second:
+            self.close_second()
+            self._second = second
+        if self._written < LINES_A_SECOND:
+            self._written += 1
+            self._write_line(alert_line(alert))
+        else:
+            self._left_out += 1
+
+    def close_second(self) -> None:
+        """Say what was left out of the second that has passed."""
+        if self._left_out:
+            self._write_line(f"ALERT {self._left_out:,} more failures within a second")
+        self._written = self._left_out = 0
+
+
+def alert_line(alert: Alert) -> str:
+    """One line of an alert; what came from a target is made harmless for a terminal."""
+    name = f" {alert.job_name!r}" if alert.job_name else ""
+    attempts = f"{alert.attempts} attempt{'s' if alert.attempts != 1 else ''}"
+    message = "".join(char if char.isprintable() else " " for char in alert.message)
+    when, due = _moment(alert.at), _moment(alert.scheduled_for)
+    return f"ALERT {when} job {alert.job_id}{name} {alert.state} after {attempts}: {message} (scheduled for {due})"
+
+
+def _moment(instant: int) -> str:
+    return datetime.fromtimestamp(instant / 1_000_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

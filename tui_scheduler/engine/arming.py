@@ -1,0 +1,59 @@
+"""From a claim to a shot: the headers every request carries, and the rendering, done ahead of the instant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
+
+from tui_scheduler.domain.execution import Execution, Outcome
+from tui_scheduler.domain.job import JobType
+from tui_scheduler.engine.hand import Held
+from tui_scheduler.engine.transport import Shot, Transport
+from tui_scheduler.store.catalog import Entry
+from tui_scheduler.store.claims import Claim
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@lru_cache(maxsize=4_096)
+def rfc3339(instant: int) -> str:
+    """An instant (µs) as RFC 3339 in UTC with microseconds. Cached: a herd shares its instant."""
+    return (_EPOCH + timedelta(microseconds=instant)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+class Arming:
+    """Makes shots. `execution_id` gives the public id, which is the Idempotency-Key."""
+
+    def __init__(
+        self, transport: Transport, execution_id: Callable[[int, int], str], ended: Callable[[Held, Outcome], None]
+    ) -> None:
+        self._transport = transport
+        self._execution_id = execution_id
+        self._ended = ended
+
+    def arm(self, claim: Claim) -> Held:
+        """Everything that can be done before the instant, done."""
+        execution, entry = claim.execution, claim.entry
+        shot = self._shot(execution, entry)
+        held = Held(execution, entry, claim.due, shot)
+        shot.done = partial(self._ended, held)
+        self._transport.arm(shot)
+        return held
+
+    def _shot(self, execution: Execution, entry: Entry) -> Shot:
+        job = entry.job
+        headers = [
+            ("Idempotency-Key", self._execution_id(execution.key, execution.scheduled_for)),
+            ("X-Scheduled-At", rfc3339(execution.scheduled_for)),
+            ("X-Job-Id", job.id),
+            ("X-Attempt", str(execution.attempt)),
+        ]
+        if execution.fire_at != execution.scheduled_for:
+            headers.append(("X-Fire-At", rfc3339(execution.fire_at)))
+        may_reconnect = job.spec.type is JobType.ATLEAST_ONCE
+        return Shot(job.spec.request, tuple(headers), job.spec.timeout, may_reconnect=may_reconnect, done=_unset)
+
+
+def _unset(outcome: Outcome) -> None:
+    raise RuntimeError(f"a shot ended before it was armed: {outcome}")

@@ -1,0 +1,111 @@
+"""Sends what is armed at its instant."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from heapq import heappop, heappush
+from itertools import count
+
+import trio
+
+from tui_scheduler.domain.job import JobType
+from tui_scheduler.engine.clock import Clock
+from tui_scheduler.engine.hand import Held, Phase
+from tui_scheduler.engine.pulse import Pulse
+from tui_scheduler.engine.transport import Origin, Transport
+
+BUCKET = 20_000
+"""µs. Firings to one origin this close together are taken to need a connection each."""
+
+_CLOCK_EVERY = 32
+"""Firings between two looks at the clock: at some 10 µs each, it cannot be far off."""
+
+_Queue = list[tuple[int, int, int, Held]]
+
+
+class Firing:
+    """A heap of armed executions by instant, and the loop that sends them.
+
+    At-most-once executions wait apart until the store has them as running (`uncleared`, `clear`): a byte of them is
+    sent only after that commit.
+    """
+
+    def __init__(self, clock: Clock, transport: Transport, pulse: Pulse) -> None:
+        self._clock = clock
+        self._transport = transport
+        self._pulse = pulse
+        self._ready: _Queue = []
+        self._uncleared: _Queue = []
+        self._order = count()
+        self._some = trio.Event()
+        self._load: dict[int, dict[Origin, int]] = {}
+
+    def add(self, held: Held) -> None:
+        """Take an armed execution."""
+        origin = held.shot.origin
+        if origin is not None:
+            self._load.setdefault(held.due // BUCKET, defaultdict(int))[origin] += 1
+        if held.entry.job.spec.type is JobType.ATMOST_ONCE:
+            self.hold_back(held)
+        else:
+            self.clear(held)
+
+    def hold_back(self, held: Held) -> None:
+        """Not to be sent before `clear`."""
+        self._push(self._uncleared, held)
+
+    def clear(self, held: Held) -> None:
+        """From now on it may be sent, at its instant."""
+        self._push(self._ready, held)
+        self._some.set()
+
+    def uncleared(self, until: int) -> list[Held]:
+        """Remove and return the at-most-once executions due at or before `until` (µs) that are still armed."""
+        found = []
+        while self._uncleared and self._uncleared[0][0] <= until:
+            held = heappop(self._uncleared)[-1]
+            if held.phase is Phase.ARMED:
+                found.append(held)
+        return found
+
+    def connections_needed(self, now: int, until: int) -> dict[Origin, int]:
+        """For each origin, the most firings close together between `now` and `until` (µs)."""
+        needed: dict[Origin, int] = {}
+        for bucket in [bucket for bucket in self._load if bucket < now // BUCKET]:
+            del self._load[bucket]
+        for bucket, origins in self._load.items():
+            if bucket * BUCKET <= until:
+                for origin, firings in origins.items():
+                    needed[origin] = max(needed.get(origin, 0), firings)
+        return needed
+
+    def fire_due(self) -> None:
+        """Send everything whose instant has come, unless this node has been silent for too long."""
+        ready = self._ready
+        now = self._clock.now()
+        if not ready or ready[0][0] > now or not self._pulse.is_fresh:
+            return
+        fired = 0
+        while ready and ready[0][0] <= now:
+            held = heappop(ready)[-1]
+            if held.phase is Phase.ARMED:
+                held.phase = Phase.FIRED
+                self._transport.fire(held.shot)
+                fired += 1
+                if fired % _CLOCK_EVERY == 0:
+                    now = self._clock.now()
+
+    async def run(self) -> None:
+        """Fire until cancelled."""
+        while True:
+            if not self._ready:
+                self._some = trio.Event()
+                await self._some.wait()
+            await self._clock.sleep_until(self._ready[0][0])
+            if self._pulse.is_fresh:
+                self.fire_due()
+            else:
+                await trio.sleep(0.01)
+
+    def _push(self, queue: _Queue, held: Held) -> None:
+        heappush(queue, (held.due, held.entry.job.spec.priority, next(self._order), held))

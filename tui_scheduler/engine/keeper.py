@@ -1,0 +1,157 @@
+"""Keeps the node alive in the eyes of others, takes over from the dead, and forgets old history."""
+
+from __future__ import annotations
+
+import trio
+
+from tui_scheduler.domain.errors import StoreUnavailable
+from tui_scheduler.domain.execution import State
+from tui_scheduler.domain.liveness import Sighting, is_stale, sight
+from tui_scheduler.engine.node import Node
+from tui_scheduler.engine.world import Alert
+from tui_scheduler.store.nodes import Pulse
+from tui_scheduler.store.rescues import Lost
+
+SHOWN_AFTER = 1_000_000
+"""µs after which a send still under way is shown as running in the store."""
+
+_FORGET_NODES_AFTER = 86_400 * 1_000_000
+
+
+class Keeper:
+    """Three loops; each goes on when the store is back."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._world = node.world
+        self._sightings: dict[int, Sighting] = {}
+
+    async def beat(self) -> None:
+        """One heartbeat now. Raises `NodeFenced` when others have declared this node dead."""
+        began = self._world.clock.monotonic()
+        counters = self._node.counters.as_dict(len(self._node.hand), len(self._node.hand.fired()))
+        await self._world.hop(self._world.stores.nodes.beat, self._node.key, self._world.clock.now(), counters)
+        self._node.pulse.beat(began)
+
+    async def keep_beating(self) -> None:
+        """A heartbeat every second, and the sends that take long shown as running."""
+        while True:
+            await trio.sleep(self._world.options.heartbeat_s)
+            try:
+                await self.beat()
+                await self._show_long_sends()
+                self._node.trouble.over("heartbeat")
+            except StoreUnavailable as unavailable:
+                await self._node.trouble.wait("heartbeat", unavailable)
+
+    async def keep_watch(self) -> None:
+        """Look at the other nodes about as often as they beat; rescue the work of those that are dead."""
+        while True:
+            try:
+                await self.watch()
+                self._node.trouble.over("watching nodes")
+            except StoreUnavailable as unavailable:
+                await self._node.trouble.wait("watching nodes", unavailable)
+            await trio.sleep(self._world.options.heartbeat_s)
+
+    async def watch(self) -> None:
+        """One look at the other nodes."""
+        nodes = self._world.stores.nodes
+        seen = [pulse for pulse in await self._world.hop(nodes.pulses) if pulse.node != self._node.key]
+        now, beats = self._world.clock.monotonic(), self._node.pulse.beats
+        self._sightings = sight(self._sightings, [(pulse.node, pulse.heartbeat) for pulse in seen], now, beats)
+        for pulse in seen:
+            if pulse.is_dead or await self._is_gone(pulse):
+                at = self._world.clock.now()
+                if pulse.is_dead or await self._world.hop(nodes.condemn, pulse.node, pulse.heartbeat, at):
+                    await self._rescue(pulse.node)
+
+    async def _is_gone(self, pulse: Pulse) -> bool:
+        """Dead at once when its lock is free, else when it has stood still for too long."""
+        sighting, now = self._sightings[pulse.node], self._world.clock.monotonic()
+        options = self._world.options
+        if is_stale(sighting, now, self._node.pulse.beats, options.stale_after_s):
+            return True
+        has_begun = pulse.heartbeat > 0  # before its first heartbeat a node has claimed nothing
+        stood_still = now - sighting.since >= options.lock_grace_s
+        return has_begun and stood_still and await self._world.hop(self._world.locks.is_free, pulse.node)
+
+    async def _rescue(self, node: int) -> None:
+        self._world.log("node_dead", node=node)
+        await self.take_all(node)
+        await self._world.hop(self._world.stores.nodes.bury, node)
+        await self._world.hop(self._world.locks.bury, node)
+
+    async def take_all(self, node: int) -> None:
+        """Take everything unfinished from a node that is dead, or from this one as it ends."""
+        while True:
+            rescued = await self._world.hop(self._world.stores.rescues.rescue, node, self._world.clock.now())
+            self._node.counters.rescued += rescued.pending
+            for lost in rescued.lost:
+                self._report_lost(lost)
+            if rescued.is_last:
+                return
+
+    def _report_lost(self, lost: Lost) -> None:
+        """An execution was given up: counted and told."""
+        self._node.counters.lost += 1
+        at = self._world.clock.now()
+        state = State.LOST.value
+        self._world.alert(Alert(at, lost.job_id, lost.job_name, lost.scheduled_for, state, lost.attempt, lost.reason))
+
+    async def _show_long_sends(self) -> None:
+        before = self._world.clock.now() - SHOWN_AFTER
+        long = [
+            held
+            for held in self._node.hand.fired()
+            if not held.is_shown and held.shot.started_at is not None and held.shot.started_at < before
+        ]
+        if not long:
+            return
+        shown = [(held.execution.key, held.execution.claim_no, held.shot.started_at) for held in long]
+        await self._world.hop(self._world.stores.records.show_running, self._node.key, shown)
+        for held in long:
+            held.is_shown = True
+
+    async def keep_pruning(self) -> None:
+        """Forget history beyond its age and count, and jobs deleted long ago: small batches with pauses between."""
+        by_age = by_count = 0
+        while True:
+            await trio.sleep(self._world.options.prune_every_s)
+            try:
+                by_age = await self._prune_by_age(by_age)
+                by_count = await self._prune_by_count(by_count)
+                await self._forget()
+                self._node.trouble.over("pruning")
+            except StoreUnavailable as unavailable:
+                await self._node.trouble.wait("pruning", unavailable)
+
+    async def _prune_by_age(self, cursor: int) -> int:
+        options = self._world.options
+        if options.keep_age is None:
+            return 0
+        before = self._world.clock.now() - options.keep_age
+        pruned = await self._world.hop(self._world.stores.pruning.by_age, before, cursor, options.prune_batch)
+        self._node.counters.pruned += pruned.deleted
+        while pruned.deleted and pruned.cursor:
+            await trio.sleep(self._world.options.tick_s)
+            pruned = await self._world.hop(
+                self._world.stores.pruning.by_age, before, pruned.cursor, options.prune_batch
+            )
+            self._node.counters.pruned += pruned.deleted
+        return pruned.cursor
+
+    async def _prune_by_count(self, cursor: int) -> int:
+        options = self._world.options
+        if options.keep_count is None:
+            return 0
+        pruned = await self._world.hop(
+            self._world.stores.pruning.by_count, options.keep_count, cursor, 50, options.prune_batch
+        )
+        self._node.counters.pruned += pruned.deleted
+        return pruned.cursor
+
+    async def _forget(self) -> None:
+        now = self._world.clock.now()
+        await self._world.hop(self._world.stores.nodes.forget, now - _FORGET_NODES_AFTER)
+        await self._world.hop(self._world.stores.jobs.purge_deleted, now - self._world.options.purge_after)

@@ -1,0 +1,314 @@
+"""Taking work: what is due soon is planned and claimed for one node, in one transaction.
+
+A crash before it commits leaves the work due; after it, the rows say who has it, and rescue takes it from the dead.
+Higher priority goes first, then the earlier instant. The rows of a claim are guarded ever after by (node, claim_no).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tui_scheduler.domain.decisions import Occurrence, Plan, Standing, Stretch, plan
+from tui_scheduler.domain.execution import Execution, State, Trigger
+from tui_scheduler.domain.job import PRIORITIES, Job, Overlap
+from tui_scheduler.store.catalog import Catalog, Entry
+from tui_scheduler.store.database import Database
+from tui_scheduler.store.hot import Values, rows, run, run_many
+from tui_scheduler.store.jobs import JobStore
+from tui_scheduler.store.nodes import guard_node
+
+# For each priority the earliest timer and the earliest waiting execution: two steps down ix_timer_due and
+# ix_execution_waiting each. A timer whose job is busy is looked at again at its instant only (see `plan`).
+PEEK = f"""
+WITH p (priority) AS (VALUES {", ".join(f"({priority})" for priority in PRIORITIES)})
+SELECT p.priority,
+  (SELECT next_fire_at FROM timer WHERE priority = p.priority AND next_fire_at <= ?
+     AND (running_execution_id IS NULL OR next_fire_at <= ?) ORDER BY next_fire_at LIMIT 1),
+  (SELECT next_attempt_at FROM execution WHERE state IN ('pending', 'retrying') AND priority = p.priority
+     AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT 1)
+FROM p
+"""  # noqa: S608 - numbers of ours
+
+# ix_timer_due: one range, already in order.
+DUE_TIMERS = """
+SELECT next_fire_at, job_id, job_version, planned_through, running_execution_id FROM timer
+WHERE priority = ? AND next_fire_at <= ? AND (running_execution_id IS NULL OR next_fire_at <= ?)
+ORDER BY next_fire_at LIMIT ?
+"""
+
+# ix_execution_waiting: one range, already in order; the timer by its primary key.
+DUE_WAITING = """
+SELECT e.next_attempt_at, e.job_id, t.job_version, e.id, e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt,
+  e.claim_no, e.rescues, e.started_at
+FROM execution e JOIN timer t ON t.job_id = e.job_id
+WHERE e.state IN ('pending', 'retrying') AND e.priority = ? AND e.next_attempt_at <= ?
+ORDER BY e.next_attempt_at LIMIT ?
+"""
+
+# Primary key and uq_execution_occurrence.
+INSERT_CLAIMED = """
+INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
+  claim_no, rescues, node_id, priority, cancel_requested)
+VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'claimed', 1, 1, 0, ?, ?, FALSE)
+ON CONFLICT (job_id, occurrence_key) DO NOTHING
+"""
+INSERT_WAITER = """
+INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
+  claim_no, rescues, priority, cancel_requested)
+VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'pending', 0, 0, 0, ?, FALSE)
+ON CONFLICT (job_id, occurrence_key) DO NOTHING
+"""
+INSERT_SKIPPED = """
+INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
+  claim_no, rescues, priority, finished_at, skip_reason, skip_from, skip_to, skip_count, cancel_requested)
+VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'skipped', 0, 0, 0, ?, ?, ?, ?, ?, ?, FALSE)
+ON CONFLICT (job_id, occurrence_key) DO NOTHING
+"""
+STORED = "SELECT id FROM execution WHERE id = ?"
+
+# Primary keys.
+MOVE_TIMER = "UPDATE timer SET planned_through = ?, next_fire_at = ? WHERE job_id = ?"
+HOLD_TIMER = "UPDATE timer SET running_execution_id = ? WHERE job_id = ?"
+FINISH_JOB = "UPDATE job SET state = 'finished', updated_at = ? WHERE id = ? AND state = 'active'"
+CLAIM_WAITING = """
+UPDATE execution SET state = 'claimed', node_id = ?, claim_no = claim_no + 1, attempt = attempt + 1, job_version = ?,
+  next_attempt_at = NULL
+WHERE id = ? AND state IN ('pending', 'retrying')
+"""
+CANCEL_ORPHAN = """
+UPDATE execution SET state = 'cancelled', finished_at = ?, error = 'the job was purged', next_attempt_at = NULL
+WHERE id = ? AND state IN ('pending', 'retrying')
+"""
+START = """
+UPDATE execution SET state = 'running'
+WHERE id = ? AND claim_no = ? AND node_id = ? AND state = 'claimed' AND NOT cancel_requested
+"""
+
+# What stands in the way of a job that does not allow overlap: primary key; ix_execution_waiting_job.
+RUNNING_STATE = "SELECT state FROM execution WHERE id = ?"
+WAITER = """
+SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NULL
+"""
+ASK_TO_CANCEL = "UPDATE execution SET cancel_requested = TRUE WHERE id = ? AND state IN ('claimed', 'running')"
+CANCEL_WAITING = """
+UPDATE execution SET state = 'cancelled', finished_at = ?, next_attempt_at = NULL,
+  error = 'cancelled: a newer occurrence is due'
+WHERE id = ? AND state IN ('pending', 'retrying')
+"""
+SKIP_WAITER = """
+UPDATE execution SET state = 'skipped', finished_at = ?, skip_reason = 'overlap', skip_from = scheduled_for,
+  skip_to = scheduled_for, skip_count = 1
+WHERE id = ? AND state = 'pending'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An execution that this node has, with its job as it was in the transaction, to be sent at `due` (µs)."""
+
+    execution: Execution
+    entry: Entry
+    due: int
+
+
+@dataclass(slots=True)
+class Claimed:
+    """What one transaction took: the claims, and how many occurrences it recorded as skipped."""
+
+    claims: list[Claim] = field(default_factory=list)
+    skipped: int = 0
+
+
+@dataclass(slots=True)
+class _Drafts:
+    """Rows to be written by one claim transaction."""
+
+    run: list[tuple[Entry, Occurrence]] = field(default_factory=list)
+    holds: set[int] = field(default_factory=set)
+    wait: list[tuple[Entry, Occurrence]] = field(default_factory=list)
+    skip: list[tuple[Entry, Stretch]] = field(default_factory=list)
+    moves: list[Values] = field(default_factory=list)
+    finished: list[Values] = field(default_factory=list)
+    again: list[tuple[Entry, Any]] = field(default_factory=list)
+    orphans: list[Values] = field(default_factory=list)
+
+    @property
+    def taken(self) -> int:
+        return len(self.run) + len(self.again)
+
+
+class ClaimStore:
+    """Claims for one node. Not to be used by two threads at once: the catalogue is not locked."""
+
+    def __init__(self, database: Database, catalog: Catalog | None = None) -> None:
+        self._database = database
+        self._jobs = JobStore(database)
+        self.catalog = catalog or Catalog()
+
+    def has_due(self, now: int, horizon: int) -> bool:
+        """Whether a claim up to `horizon` (µs) would find anything. Read-only, takes no lock."""
+        with self._database.read() as connection:
+            return any(
+                timer is not None or waiting is not None
+                for _, timer, waiting in rows(connection, PEEK, horizon, now, horizon)
+            )
+
+    def claim(self, node: int, now: int, horizon: int, slots: int) -> Claimed:
+        """Plan and claim what is due at or before `horizon` for `node`, at most `slots` executions.
+
+        Raises `NodeFenced` when the node has been declared dead; nothing is claimed then.
+        """
+        drafts = _Drafts()
+        with self._database.write() as connection:
+            guard_node(connection, node, self._database.kind)
+            for priority, timer, waiting in rows(connection, PEEK, horizon, now, horizon):
+                if drafts.taken >= slots:
+                    break
+                if timer is not None or waiting is not None:
+                    self._draft(connection, drafts, priority, now, horizon, slots)
+            return self._write(connection, drafts, node, now)
+
+    def start(self, node: int, held: Iterable[tuple[int, int]]) -> set[int]:
+        """Mark the (key, claim_no) of at-most-once executions as being sent, before they are.
+
+        Returns the keys that this node still has and may send now; the others are no longer its own.
+        """
+        with self._database.write() as connection:
+            guard_node(connection, node, self._database.kind)
+            return {key for key, claim_no in held if run(connection, START, key, claim_no, node)}
+
+    def _draft(
+        self, connection: Connection, drafts: _Drafts, priority: int, now: int, horizon: int, slots: int
+    ) -> None:
+        """Go through one priority's timers and waiting executions in the order of their instants."""
+        lock = self._database.dialect.lock_rows
+        free = slots - drafts.taken
+        lock_e = lock.replace("UPDATE", "UPDATE OF e")
+        waiting = rows(connection, DUE_WAITING + lock_e, priority, horizon, free)
+        timers = rows(connection, DUE_TIMERS + lock, priority, horizon, now, free)
+        entries = self._entries(connection, {(row.job_id, row.job_version) for row in (*waiting, *timers)})
+        for row in islice(merge(waiting, timers, key=itemgetter(0)), free):
+            free = slots - drafts.taken
+            if free <= 0:
+                return
+            entry = entries.get(row.job_id)
+            if "planned_through" in row._fields:
+                if entry is not None:
+                    self._plan(connection, drafts, entry, row, now, horizon, free)
+            elif entry is None:
+                drafts.orphans.append((now, row.id))
+            else:
+                drafts.again.append((entry, row))
+
+    def _entries(self, connection: Connection, wanted: set[tuple[int, int]]) -> dict[int, Entry]:
+        entries: dict[int, Entry] = {}
+        missing: list[int] = []
+        for key, version in wanted:
+            entry = self.catalog.get(key, version)
+            if entry is None:
+                missing.append(key)
+            else:
+                entries[key] = entry
+        for job in self._jobs.get_by_keys(connection, missing) if missing else ():
+            entries[job.key] = self.catalog.put(job)
+        return entries
+
+    def _plan(
+        self, connection: Connection, drafts: _Drafts, entry: Entry, row: Any, now: int, horizon: int, free: int
+    ) -> None:
+        job = entry.job
+        if job.spec.overlap is Overlap.ALLOW:
+            decided = plan(job, entry.timetable, Standing(row.planned_through), now, horizon, free)
+        else:
+            standing = _standing(connection, job, row, now)
+            decided = plan(job, entry.timetable, standing, now, horizon, free)
+            _make_way(connection, job, row.running_execution_id, decided, now)
+            if decided.run:
+                drafts.holds.add(job.key)
+        drafts.run.extend((entry, occurrence) for occurrence in decided.run)
+        drafts.skip.extend((entry, stretch) for stretch in decided.skips)
+        if decided.wait is not None:
+            drafts.wait.append((entry, decided.wait))
+        drafts.moves.append((decided.planned_through, decided.next_fire_at, job.key))
+        if decided.next_fire_at is None:
+            drafts.finished.append((now, job.key))
+
+    def _write(self, connection: Connection, drafts: _Drafts, node: int, now: int) -> Claimed:
+        claimed = Claimed(skipped=sum(stretch.count for _, stretch in drafts.skip))
+        count = len(drafts.run) + len(drafts.wait) + len(drafts.skip)
+        keys = iter(self._database.dialect.reserve_execution_ids(connection, count))
+        fresh: list[Values] = []
+        for entry, occurrence in drafts.run:
+            job, key = entry.job, next(keys)
+            at, fire_at = occurrence.scheduled_for, occurrence.fire_at
+            fresh.append((key, job.key, job.version, at, fire_at, at, node, job.spec.priority))
+            execution = Execution(key, job.key, at, fire_at, Trigger.SCHEDULE, State.CLAIMED, attempt=1, claim_no=1)
+            claimed.claims.append(Claim(execution, entry, fire_at))
+        if run_many(connection, INSERT_CLAIMED, fresh) != len(fresh):
+            claimed.claims = [c for c in claimed.claims if rows(connection, STORED, c.execution.key)]
+        holds = [c for c in claimed.claims if c.execution.job_key in drafts.holds]
+        run_many(connection, HOLD_TIMER, [(c.execution.key, c.execution.job_key) for c in holds])
+        run_many(connection, INSERT_WAITER, [_waiter_row(next(keys), *draft) for draft in drafts.wait])
+        run_many(connection, INSERT_SKIPPED, [_skipped_row(next(keys), *draft, now) for draft in drafts.skip])
+        run_many(connection, MOVE_TIMER, drafts.moves)
+        run_many(connection, FINISH_JOB, drafts.finished)
+        run_many(connection, CANCEL_ORPHAN, drafts.orphans)
+        again = [(node, entry.job.version, row.id) for entry, row in drafts.again]
+        run_many(connection, CLAIM_WAITING, again)
+        claimed.claims.extend(_claim_again(entry, row) for entry, row in drafts.again)
+        return claimed
+
+
+def _standing(connection: Connection, job: Job, row: Any, now: int) -> Standing:
+    """Whether an execution of the job is under way; one that waits for a retry gives way to `cancel` at once."""
+    running = row.running_execution_id
+    state = rows(connection, RUNNING_STATE, running) if running is not None else []
+    if not state or State(state[0].state).is_final:
+        return Standing(row.planned_through)
+    if job.spec.overlap is Overlap.CANCEL and run(connection, CANCEL_WAITING, now, running):
+        return Standing(row.planned_through)
+    return Standing(row.planned_through, busy=True, waiting=bool(rows(connection, WAITER, job.key)))
+
+
+def _make_way(connection: Connection, job: Job, running: int | None, decided: Plan, now: int) -> None:
+    if decided.replace_waiting:
+        for waiter in rows(connection, WAITER, job.key):
+            run(connection, SKIP_WAITER, now, waiter.id)
+    if decided.cancel_running:
+        run(connection, ASK_TO_CANCEL, running)
+
+
+def _waiter_row(key: int, entry: Entry, occurrence: Occurrence) -> Values:
+    job, at = entry.job, occurrence.scheduled_for
+    return (key, job.key, job.version, at, occurrence.fire_at, at, job.spec.priority)
+
+
+def _skipped_row(key: int, entry: Entry, stretch: Stretch, now: int) -> Values:
+    """One row a stretch; only a single occurrence takes the place in the plan that its key is."""
+    job, at = entry.job, stretch.last
+    occurrence_key = at if stretch.count == 1 else None
+    head = (key, job.key, job.version, at, at + job.offset, occurrence_key, job.spec.priority, now)
+    return (*head, stretch.reason.value, stretch.first, stretch.last, stretch.count)
+
+
+def _claim_again(entry: Entry, row: Any) -> Claim:
+    waiting = Execution(
+        key=row.id,
+        job_key=row.job_id,
+        scheduled_for=row.scheduled_for,
+        fire_at=row.fire_at,
+        trigger=Trigger(row.trigger),
+        state=State(row.state),
+        attempt=row.attempt,
+        claim_no=row.claim_no,
+        rescues=row.rescues,
+        first_started_at=row.started_at,
+    )
+    return Claim(waiting.claim(), entry, row.next_attempt_at)

@@ -1,0 +1,188 @@
+"""Writing down what became of claimed executions. Every write is guarded by node and claim number: a node that lost
+an execution to rescue can write nothing about it any more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from tui_scheduler.domain.execution import SkipReason, State
+from tui_scheduler.store.database import Database
+from tui_scheduler.store.hot import Values, rows, run, run_many
+
+# All by primary key.
+_MINE = "id = ? AND claim_no = ? AND node_id = ? AND state IN ('claimed', 'running')"
+FINISH = f"""
+UPDATE execution SET state = ?, started_at = COALESCE(started_at, ?), finished_at = ?, duration_us = ?,
+  http_status = ?, error = ?, response_excerpt = ?, next_attempt_at = ?, job_version = COALESCE(?, job_version)
+WHERE {_MINE}
+"""  # noqa: S608 - constants of ours
+SKIP = f"""
+UPDATE execution SET state = 'skipped', finished_at = ?, skip_reason = ?, skip_from = scheduled_for,
+  skip_to = scheduled_for, skip_count = 1
+WHERE {_MINE}
+"""  # noqa: S608
+GIVE_BACK = f"""
+UPDATE execution SET state = 'pending', attempt = attempt - 1, node_id = NULL, next_attempt_at = fire_at
+WHERE {_MINE}
+"""  # noqa: S608
+SHOW_RUNNING = f"UPDATE execution SET state = 'running', started_at = COALESCE(started_at, ?) WHERE {_MINE}"  # noqa: S608
+INSERT_ATTEMPT = f"""
+INSERT INTO attempt (execution_id, attempt, node_id, started_at, finished_at, duration_us, http_status, error,
+  response_headers, response_excerpt, waits_us, waits_for)
+SELECT id, ?, node_id, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM execution WHERE {_MINE}
+"""  # noqa: S608
+# ix_execution_cancel.
+CANCEL_REQUESTS = """
+SELECT id, claim_no, job_id FROM execution WHERE cancel_requested AND node_id = ? AND state IN ('claimed', 'running')
+"""
+PAUSE_JOB = """
+UPDATE job SET state = 'paused', version = version + 1, change_no = ?, updated_at = ? WHERE id = ? AND state = 'active'
+"""
+PAUSE_TIMER = "UPDATE timer SET next_fire_at = NULL, job_version = job_version + 1 WHERE job_id = ?"
+
+# The end of an execution frees its job for the one that waits. Locked before the execution is touched, in the same
+# order as everywhere: timer, then execution.
+LOCK_TIMER = "SELECT running_execution_id FROM timer WHERE job_id = ?"
+WAITER = """
+SELECT id FROM execution WHERE job_id = ? AND state = 'pending' AND next_attempt_at IS NULL ORDER BY id LIMIT 1
+"""
+HAND_OVER = "UPDATE timer SET running_execution_id = ? WHERE job_id = ?"
+WAKE_WAITER = "UPDATE execution SET next_attempt_at = ? WHERE id = ? AND state = 'pending'"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt, kept when the first did not succeed. `waits` is µs."""
+
+    attempt: int
+    started_at: int | None
+    finished_at: int
+    duration: int | None
+    http_status: int | None
+    error: str | None
+    headers: tuple[tuple[str, str], ...]
+    excerpt: str | None
+    waits: int | None = None
+    waits_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The end of a claim: the new state and what is known.
+
+    `job_version` is the one it was sent with; `serial` says that the job does not allow overlap.
+
+    Instants are µs since the epoch, `duration` µs.
+    """
+
+    key: int
+    claim_no: int
+    job_key: int
+    state: State
+    finished_at: int
+    started_at: int | None = None
+    duration: int | None = None
+    http_status: int | None = None
+    error: str | None = None
+    excerpt: str | None = None
+    next_attempt_at: int | None = None
+    skip_reason: SkipReason | None = None
+    attempt: AttemptRecord | None = None
+    job_version: int | None = None
+    serial: bool = False
+    pause_job: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """Someone wants this claim ended."""
+
+    key: int
+    claim_no: int
+    job_key: int
+
+
+class RecordStore:
+    """One method, one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, node: int, batch: list[Record]) -> int:
+        """Write the ends of claims; returns how many were no longer this node's to write and were left alone."""
+        with self._database.write() as connection:
+            run_many(connection, INSERT_ATTEMPT, [_attempt_row(r, node) for r in batch if r.attempt is not None])
+            free = [r for r in batch if not r.serial]
+            written = run_many(connection, FINISH, [_finish_row(r, node) for r in free if r.skip_reason is None])
+            written += run_many(connection, SKIP, [_skip_row(r, node) for r in free if r.skip_reason is not None])
+            for r in sorted((r for r in batch if r.serial), key=lambda r: r.job_key):
+                written += self._record_serial(connection, node, r)
+            for r in batch:
+                if r.pause_job:
+                    self._pause(connection, r)
+        return len(batch) - written
+
+    def give_back(self, node: int, held: Iterable[tuple[int, int]]) -> None:
+        """Return the (key, claim_no) of executions that were not sent: due again at once, for any node."""
+        with self._database.write() as connection:
+            run_many(connection, GIVE_BACK, [(key, claim_no, node) for key, claim_no in held])
+
+    def show_running(self, node: int, held: Iterable[tuple[int, int, int]]) -> None:
+        """Show the (key, claim_no, started_at) of sends that take long as running."""
+        batch: list[Values] = [(started_at, key, claim_no, node) for key, claim_no, started_at in held]
+        with self._database.write() as connection:
+            run_many(connection, SHOW_RUNNING, batch)
+
+    def cancel_requests(self, node: int) -> list[CancelRequest]:
+        """The executions this node has that someone wants ended."""
+        with self._database.read() as connection:
+            found = rows(connection, CANCEL_REQUESTS, node)
+        return [CancelRequest(row.id, row.claim_no, row.job_id) for row in found]
+
+    def _record_serial(self, connection: Connection, node: int, r: Record) -> int:
+        held = rows(connection, LOCK_TIMER + self._database.dialect.lock_rows_waiting, r.job_key)
+        if r.skip_reason is None:
+            written = run(connection, FINISH, *_finish_row(r, node))
+        else:
+            written = run(connection, SKIP, *_skip_row(r, node))
+        if written and r.state.is_final and held and held[0].running_execution_id == r.key:
+            free_job(connection, r.job_key, r.finished_at)
+        return written
+
+    def _pause(self, connection: Connection, r: Record) -> None:
+        dialect = self._database.dialect
+        dialect.serialize_edits(connection)
+        if run(connection, PAUSE_JOB, dialect.next_change_no(connection), r.finished_at, r.job_key):
+            run(connection, PAUSE_TIMER, r.job_key)
+
+
+def free_job(connection: Connection, job_key: int, now: int) -> None:
+    """The execution that kept a job busy has ended: the one that waits is due now and keeps it busy in turn."""
+    waiter = rows(connection, WAITER, job_key)
+    following = waiter[0].id if waiter else None
+    run(connection, HAND_OVER, following, job_key)
+    if following is not None:
+        run(connection, WAKE_WAITER, now, following)
+
+
+def _finish_row(r: Record, node: int) -> Values:
+    outcome = (r.state.value, r.started_at, r.finished_at if r.state.is_final else None, r.duration, r.http_status)
+    return (*outcome, r.error, r.excerpt, r.next_attempt_at, r.job_version, r.key, r.claim_no, node)
+
+
+def _skip_row(r: Record, node: int) -> Values:
+    return (r.finished_at, r.skip_reason and r.skip_reason.value, r.key, r.claim_no, node)
+
+
+def _attempt_row(r: Record, node: int) -> Values:
+    a = r.attempt
+    if a is None:
+        raise ValueError("a record without an attempt")
+    headers = json.dumps(a.headers) if a.headers else None
+    told = (a.attempt, a.started_at, a.finished_at, a.duration, a.http_status, a.error, headers, a.excerpt)
+    return (*told, a.waits, a.waits_for, r.key, r.claim_no, node)

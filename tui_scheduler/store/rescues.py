@@ -1,0 +1,129 @@
+"""Taking the work of a node that is dead (or ends now) so that others go on with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tui_scheduler.domain.execution import Execution, State, Trigger
+from tui_scheduler.domain.job import JobType, Overlap
+from tui_scheduler.store.database import Database
+from tui_scheduler.store.hot import rows, run
+from tui_scheduler.store.records import LOCK_TIMER, free_job
+
+BATCH = 500
+
+# ix_execution_unfinished; the job by its primary key. Batches keep the write lock short.
+UNFINISHED_OF = """
+SELECT e.id, e.job_id, e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt, e.claim_no, e.rescues, e.started_at,
+  j.type, j.overlap, j.public_id, j.name
+FROM execution e LEFT JOIN job j ON j.id = e.job_id
+WHERE e.node_id = ? AND e.state IN ('claimed', 'running') ORDER BY e.job_id, e.id LIMIT ?
+"""
+# Primary key.
+TO_PENDING = """
+UPDATE execution SET state = 'pending', attempt = ?, rescues = ?, node_id = NULL, next_attempt_at = fire_at
+WHERE id = ? AND claim_no = ? AND state IN ('claimed', 'running')
+"""
+TO_LOST = """
+UPDATE execution SET state = 'lost', finished_at = ?, error = ? WHERE id = ? AND claim_no = ?
+  AND state IN ('claimed', 'running')
+"""
+TO_CANCELLED = """
+UPDATE execution SET state = 'cancelled', finished_at = ?, error = ? WHERE id = ? AND claim_no = ?
+  AND state IN ('claimed', 'running')
+"""
+CANCEL_REQUESTED = "SELECT cancel_requested FROM execution WHERE id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An execution that will not be made: it may have been sent once already, or it outlived too many nodes."""
+
+    key: int
+    job_id: str
+    job_name: str
+    scheduled_for: int
+    attempt: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Rescued:
+    """What one batch came to. `is_last` says that the node had no more."""
+
+    pending: int = 0
+    cancelled: int = 0
+    lost: list[Lost] = field(default_factory=list)
+    is_last: bool = False
+
+
+class RescueStore:
+    """One method, one transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def rescue(self, node: int, now: int) -> Rescued:
+        """Take up to 500 unfinished executions from `node`, which must be dead or be the caller itself.
+
+        At-least-once work and what was not sent is pending again, due at its own instant and so at once; at-most-once
+        work that may have been sent is lost; work that someone wanted ended is.
+        """
+        rescued = Rescued()
+        lock = self._database.dialect.lock_rows_waiting.replace("UPDATE", "UPDATE OF e")
+        with self._database.write() as connection:
+            for job_key in sorted({row.job_id for row in rows(connection, UNFINISHED_OF, node, BATCH) if _serial(row)}):
+                rows(connection, LOCK_TIMER + self._database.dialect.lock_rows_waiting, job_key)
+            found = rows(connection, UNFINISHED_OF + lock, node, BATCH)
+            for row in found:
+                self._take(connection, row, now, rescued)
+            rescued.is_last = len(found) < BATCH
+        return rescued
+
+    def _take(self, connection: Connection, row: Any, now: int, rescued: Rescued) -> None:
+        after = _execution(row).rescue(may_send_again=row.type == JobType.ATLEAST_ONCE)
+        if row.type is None or rows(connection, CANCEL_REQUESTED, row.id)[0].cancel_requested:
+            rescued.cancelled += run(connection, TO_CANCELLED, now, "cancelled on request", row.id, row.claim_no)
+            _free(connection, row, now)
+        elif after.state is State.PENDING:
+            rescued.pending += run(connection, TO_PENDING, after.attempt, after.rescues, row.id, row.claim_no)
+        else:
+            reason = _why_lost(row)
+            if run(connection, TO_LOST, now, reason, row.id, row.claim_no):
+                lost = Lost(row.id, row.public_id, row.name, row.scheduled_for, row.attempt, reason)
+                rescued.lost.append(lost)
+            _free(connection, row, now)
+
+
+def _serial(row: Any) -> bool:
+    return row.overlap is not None and row.overlap != Overlap.ALLOW
+
+
+def _free(connection: Connection, row: Any, now: int) -> None:
+    held = rows(connection, LOCK_TIMER, row.job_id)
+    if held and held[0].running_execution_id == row.id:
+        free_job(connection, row.job_id, now)
+
+
+def _why_lost(row: Any) -> str:
+    if row.state == State.RUNNING and row.type == JobType.ATMOST_ONCE:
+        return "lost: its node ended while it was being sent, and it may be sent only once"
+    return f"lost: {row.rescues + 1} nodes ended while they had it"
+
+
+def _execution(row: Any) -> Execution:
+    return Execution(
+        key=row.id,
+        job_key=row.job_id,
+        scheduled_for=row.scheduled_for,
+        fire_at=row.fire_at,
+        trigger=Trigger(row.trigger),
+        state=State(row.state),
+        attempt=row.attempt,
+        claim_no=row.claim_no,
+        rescues=row.rescues,
+        first_started_at=row.started_at,
+    )
