@@ -88,13 +88,13 @@ class Held:
     running: int | None
 
 
-def hold(connection: Connection, dialect: Dialect, job_id: str) -> Held:
+def hold(connection: Connection, dialect: Dialect, job_id: str | int) -> Held:
     """Lock the timer of a job, deleted or not, then read it. Raises `NotFound`."""
-    found = rows(connection, KEY_OF, job_id)
-    timers = rows(connection, TIMER_OF + dialect.lock_rows_waiting, found[0].id) if found else ()
-    row = connection.execute(JOB_OF, {"job_key": found[0].id}).one_or_none() if timers else None
-    if row is None:
-        raise NotFound("job", job_id)
+    key = job_id if isinstance(job_id, int) else next(iter(rows(connection, KEY_OF, job_id)), (None,))[0]
+    timers = rows(connection, TIMER_OF + dialect.lock_rows_waiting, key)
+    row = connection.execute(JOB_OF, {"job_key": key}).one_or_none()
+    if row is None or not timers:
+        raise NotFound("job", str(job_id))
     timer = Timer(timers[0].planned_through, timers[0].next_fire_at)
     return Held(job_of(row), row.state, timer, timers[0].running_execution_id)
 
@@ -122,8 +122,8 @@ def update(
     return edit.revise(edited, reschedule(job, edited, edit.held.timer, edit.planned(), now))
 
 
-def pause(connection: Connection, dialect: Dialect, job_id: str, now: int) -> Job:
-    """Stop planning, and skip what was planned but is not due. Retries go on."""
+def pause(connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> Job:
+    """Stop planning, and skip what was planned but is not due. Retries go on. The job may be named by its key."""
     edit = _Edit(connection, dialect, job_id, now)
     edit.refuse_deleted()
     if edit.job.state is JobState.PAUSED:
@@ -170,7 +170,7 @@ def restore(connection: Connection, dialect: Dialect, job_id: str, now: int) -> 
 class _Edit:
     """One edit under way: the job as it was, locked, and what it takes to write what becomes of it."""
 
-    def __init__(self, connection: Connection, dialect: Dialect, job_id: str, now: int) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> None:
         self._connection = connection
         self._dialect = dialect
         self._job_id = job_id
@@ -181,7 +181,7 @@ class _Edit:
 
     def refuse_deleted(self) -> None:
         if self.job.state is JobState.DELETED:
-            raise NotFound("job", self._job_id)
+            raise NotFound("job", str(self._job_id))
 
     def refuse_finished(self, wanted: str) -> None:
         if self.job.state is JobState.FINISHED:
