@@ -21,7 +21,7 @@ help:
 	@echo "make serve      the JSON API, no terminal UI   make test      the tests alone"
 	@echo "make bench      measure, beside its peers      make simulate  random histories against the promise"
 	@echo "make wheel      build dist/*.whl               make crash     kill -9 it, again and again, and audit"
-	@echo "make format     rewrite to the house format    make pins      choose dependency versions anew"
+	@echo "make format     rewrite to the house format    make pins      pin what pyproject.toml asks for"
 	@echo "make clean      remove all of the above        (each takes ARGS=\"...\")"
 
 # Running needs no test tools: the checkout itself is on the path, so only the runtime pins are installed.
@@ -57,9 +57,10 @@ bench: $(DEV)
 	$(PY) -m benchmarks $(ARGS)
 
 # One file for every platform and Python claimed (--universal), without the address of any registry. The second file
-# is held to the first, so that what is tested is what runs.
+# is held to the first, so that what is tested is what runs. Versions move only when they must; ARGS=--upgrade moves all,
+# ARGS="--upgrade-package trio" one.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make pins" $(PY) -m uv pip compile --universal --python-version 3.11 \
-	--generate-hashes --no-annotate --no-emit-index-url --quiet --upgrade pyproject.toml
+	--generate-hashes --no-annotate --no-emit-index-url --quiet $(ARGS) pyproject.toml
 pins: $(DEV)
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) -c requirements.txt --group dev --group bench -o requirements-dev.txt
