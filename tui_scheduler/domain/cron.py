@@ -23,6 +23,7 @@ from tui_scheduler.domain.zones import DAY, LATEST, Timeline
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _EPOCH_WEEKDAY: Final = 4  # a Thursday, counted from Sunday as cron does
 _LENGTHS: Final = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # by month; February in a common year
+_EVERY_WEEK: Final = 1 | 1 << 7 | 1 << 14 | 1 << 21 | 1 << 28  # times a week's bits: that week over and over
 
 # A fifth weekday of February needs a leap year that begins on the right day: every 28 years, but 40 around 2100.
 _HORIZON_YEARS: Final = 41
@@ -228,14 +229,14 @@ def _next_table(allowed: Collection[int], size: int) -> tuple[int, ...]:
 
 def _month_days(fields: Fields, first_weekday: int, length: int) -> int:
     """The matching days of a month, as bits 1 to `length`, by the day fields alone."""
-    by_day = sum(1 << day for day in fields.days if day <= length) | (1 << length if fields.last_day else 0)
-    by_weekday = 0
-    for weekday in range(7):
-        dates = range(1 + (weekday - first_weekday) % 7, length + 1, 7)
-        for nth, day in enumerate(dates, start=1):
-            is_last = day == dates[-1] and (weekday, LAST) in fields.nth
-            if weekday in fields.weekdays or (weekday, nth) in fields.nth or is_last:
-                by_weekday |= 1 << day
-    if fields.restricts_days and fields.restricts_weekdays:
-        return by_day | by_weekday
-    return by_weekday if fields.restricts_weekdays else by_day
+    whole_month = (2 << length) - 2
+    by_day = (sum(1 << day for day in fields.days) | (1 << length if fields.last_day else 0)) & whole_month
+    if not fields.restricts_weekdays:
+        return by_day
+    first_week = sum(2 << (weekday - first_weekday) % 7 for weekday in fields.weekdays)
+    by_weekday = first_week * _EVERY_WEEK & whole_month
+    for weekday, nth in fields.nth:
+        first = 1 + (weekday - first_weekday) % 7
+        day = first + (length - first) // 7 * 7 if nth == LAST else first + 7 * (nth - 1)
+        by_weekday |= 1 << day & whole_month
+    return by_day | by_weekday if fields.restricts_days else by_weekday

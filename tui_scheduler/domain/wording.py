@@ -172,10 +172,10 @@ def _days_of_month(fields: Fields, month: str) -> str:
 def _weekdays(fields: Fields) -> str:
     plain = [weekday_names(fields.weekdays)] if fields.weekdays else []
     nth = [
-        f"the {_listed([_ORDINALS[n] for n in ordinals])} {_listed([_WEEKDAYS[day] for day in days])} of the month"
+        f"the {_listed([_ORDINALS[n] for n in ordinals])} {_listed([_WEEKDAYS[day] for day in days])}"
         for ordinals, days in _grouped(fields.nth)
     ]
-    return f"on {_listed(plain + nth)}"
+    return f"on {_listed(plain + nth)}{' of the month' if nth else ''}"
 
 
 def _grouped(nth: Collection[tuple[int, int]]) -> Iterator[tuple[tuple[int, ...], list[int]]]:
