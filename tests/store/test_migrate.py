@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+import tui_scheduler.store.tables  # noqa: F401 - fills the metadata
+from tests.store.children import child
+from tui_scheduler.domain.errors import StoreUnavailable
+from tui_scheduler.store import migrate
+from tui_scheduler.store.database import Database, open_database
+
+
+def scripts() -> ScriptDirectory:
+    with Database("sqlite://").read() as connection:
+        return ScriptDirectory.from_config(migrate.alembic_config(connection))
+
+
+def test_the_history_has_one_head_and_it_is_the_one_the_program_works_on() -> None:
+    assert scripts().get_heads() == [migrate.HEAD]
+
+
+def test_every_migration_file_is_named_after_its_revision() -> None:
+    for script in scripts().walk_revisions():
+        assert Path(script.path).name.startswith(f"{script.revision}_")
+
+
+def test_the_migrated_tables_are_those_the_program_describes(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+# Alembic compares neither the conditions of partial indexes nor AUTOINCREMENT; the databases know both.
+DEFINITIONS = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'",
+    "postgresql": """
+        SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+        UNION ALL
+        SELECT table_name || '.' || column_name, concat_ws(' ', data_type, is_nullable, column_default)
+        FROM information_schema.columns WHERE table_schema = 'public'
+    """,
+}
+
+
+def definitions(database: Database) -> dict[str, str]:
+    with database.read() as connection:
+        rows = connection.execute(text(DEFINITIONS[database.kind])).all()
+    return {name: " ".join(definition.replace('"', "").split()) for name, definition in rows if "alembic" not in name}
+
+
+def test_the_database_itself_tells_the_migrated_tables_from_the_described_ones_in_nothing(empty_url: str) -> None:
+    database = open_database(empty_url)
+    migrated = definitions(database)
+    with database.write() as connection:
+        SQLModel.metadata.drop_all(connection)
+        SQLModel.metadata.create_all(connection)
+    assert migrated == definitions(database)
+    database.close()
+
+
+def test_a_second_start_leaves_everything_as_it_is_and_does_not_import_alembic(database_url: str) -> None:
+    script = (
+        "import sys; from tui_scheduler.store.database import open_database; open_database(sys.argv[1]).close();"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script, database_url], check=True)
+
+
+@pytest.mark.slow
+def test_eight_processes_that_start_at_once_on_nothing_all_succeed(empty_url: str) -> None:
+    with ExitStack() as stack:
+        children = [stack.enter_context(child("start", empty_url)) for _ in range(8)]
+        for each in children:
+            assert each.said() == "ready"
+        for each in children:
+            each.go_on()
+        salts = {each.finish().strip() for each in children}
+    database = open_database(empty_url)
+    assert salts == {str(database.salt)}
+    database.close()
+
+
+# The first statement, one in the middle, and the last of a first migration.
+@pytest.mark.parametrize(
+    "at_statement", ["CREATE TABLE alembic_version", "CREATE TABLE job", "INSERT INTO alembic_version"]
+)
+def test_a_migration_that_is_killed_leaves_nothing_and_can_be_run_again(empty_url: str, at_statement: str) -> None:
+    with child("die_migrating", empty_url, at_statement) as killed:
+        assert killed.process.wait(60) == -9
+        assert killed.said() == ""
+    database = Database(empty_url)
+    with database.read() as connection:
+        assert database.dialect.table_names(connection) == set()
+    database.close()
+    again = open_database(empty_url)
+    assert again.salt >= 0
+    again.close()
+
+
+def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def upgrade_and_fail(connection: object) -> None:
+        upgrade(connection)  # type: ignore[arg-type]
+        raise OSError("the module would not load")
+
+    upgrade = migrate.upgrade
+    monkeypatch.setattr(migrate, "upgrade", upgrade_and_fail)
+    with pytest.raises(OSError, match="would not load"):
+        open_database(empty_url)
+    database = Database(empty_url)
+    with database.read() as connection:
+        assert database.dialect.table_names(connection) == set()
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: str) -> None:
+    database = open_database(database_url)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreUnavailable, match=r"made by a newer version of tui-scheduler \(revision 9999") as told:
+        open_database(database_url)
+    assert not told.value.transient
+    with database.write() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+        connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": migrate.HEAD})
+    database.close()
+
+
+@pytest.mark.parametrize("table", ["job", "alembic_version"])
+def test_another_programs_database_is_refused_and_left_alone(empty_url: str, table: str) -> None:
+    database = Database(empty_url)
+    if database.path is not None:
+        database.path.parent.mkdir()
+        sqlite3.connect(database.path).close()
+        database.path.touch()
+    with database.write() as connection:
+        connection.execute(text(f"CREATE TABLE {table} (version_num TEXT)"))
+        connection.execute(text(f"INSERT INTO {table} VALUES ('theirs')"))
+    with pytest.raises(StoreUnavailable, match=f"belongs to another program .*{table}") as told:
+        open_database(empty_url)
+    assert not told.value.transient
+    with database.read() as connection:
+        assert database.dialect.table_names(connection) == {table}
+    database.close()
+
+
+def test_an_sqlite_file_with_any_table_of_others_is_refused(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "photos.db") as theirs:
+        theirs.execute("CREATE TABLE photo (name TEXT)")
+    theirs.close()
+    with pytest.raises(StoreUnavailable, match=r"belongs to another program .*photo"):
+        open_database(str(tmp_path / "photos.db"))
+
+
+def test_migrations_are_found_from_any_folder(tmp_path: Path) -> None:
+    script = "from tui_scheduler.store.database import open_database; open_database('sqlite:///x.db').close()"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, cwd=tmp_path, env=environment)
+    assert (tmp_path / "x.db").stat().st_size > 0
