@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from subprocess import PIPE
 
 from benchmarks.arrivals import Arrival, read_log
 from benchmarks.machine import pin
@@ -20,6 +22,10 @@ LISTENING = "listening on http://"
 
 class DidNotStart(Exception):
     """A process ended, or said nothing, before it was ready."""
+
+
+class DidNotLast(Exception):
+    """A process ended by itself, and before it was asked to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +57,22 @@ def running_receiver(log: Path, *, cpu: int | None = None, status: int = 200, po
 
 @contextmanager
 def running(
-    command: Sequence[str], *, cpu: int | None = None, patience: float = 15, output: Path | None = None
+    command: Sequence[str],
+    *,
+    cpu: int | None = None,
+    patience: float = 15,
+    errors: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """Start in the checkout; at the end SIGTERM, and SIGKILL for what is still there `patience` seconds later.
 
-    Standard output is a pipe to be read with `wait_for_line`; standard error goes to `output`, or to ours.
+    Standard output is a pipe to be read with `wait_for_line`; standard error goes to `errors`, or to ours.
+    `environment` comes on top of ours.
     """
-    error = output.open("w") if output else None
-    try:
-        process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=error, text=True)
-    finally:
-        if error:
-            error.close()
+    with errors.open("w") if errors else nullcontext() as stderr:
+        process = subprocess.Popen(
+            command, cwd=CHECKOUT, env={**os.environ, **(environment or {})}, stdout=PIPE, stderr=stderr, text=True
+        )
     pin(cpu, process.pid)
     try:
         yield process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -11,11 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.arrivals import Arrival, parse_line, read_log
 from benchmarks.http import BadRequest, answer, parse_head
+from benchmarks.measure import Load, Result, Terms, median
 from benchmarks.processes import Target, running_receiver
 from benchmarks.receiver import SO_TIMESTAMPNS, kernel_instant
+from benchmarks.report import ratios, reached, table
+from benchmarks.scenarios import Planned, Scenario, Shape, Window, occurrences
+from benchmarks.scenarios import parse as parse_scenario
+from benchmarks.subjects import Setting, scheduler
 from benchmarks.usage import usage_of
+from benchmarks.verdict import Delivery, Drift, Recording, delivery, percentile, recording
 
 SECOND = 1_000_000
 HEADERS = (
@@ -225,3 +233,150 @@ def test_usage_counts_this_very_process() -> None:
     usage = usage_of(os.getpid())
     assert usage.cpu_seconds > 0
     assert usage.peak_rss > 1_000_000
+
+
+def arrival(job: str, scheduled_at: int, drift: int, *, stamped: bool = True) -> Arrival:
+    at = scheduled_at + drift
+    return Arrival(at if stamped else None, at + 10, scheduled_at, None, f"{job}-{scheduled_at}", job, 1, "/")
+
+
+WINDOW = Window(100 * SECOND, 102 * SECOND)
+PLAN = list(occurrences([("a", 0), ("b", 500_000)], WINDOW))
+
+
+def test_the_plan_is_every_job_once_a_second_at_its_phase() -> None:
+    assert [
+        Planned("a", 100 * SECOND),
+        Planned("b", 100 * SECOND + 500_000),
+        Planned("a", 101 * SECOND),
+        Planned("b", 101 * SECOND + 500_000),
+    ] == PLAN
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("light", Scenario("light", Shape.SPREAD, 100)),
+        ("herd:3000", Scenario("herd:3000", Shape.HERD, 3_000)),
+        ("spread:5_000", Scenario("spread:5000", Shape.SPREAD, 5_000)),
+    ],
+)
+def test_a_scenario_is_asked_for_by_name(text: str, expected: Scenario) -> None:
+    assert parse_scenario(text) == expected
+    assert len(expected.phases()) == expected.count
+
+
+@pytest.mark.parametrize("text", ["", "herd", "herd:", "herd:0", "herd:-1", "flock:7", "light:5", "spread:1.5"])
+def test_what_is_no_scenario_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        parse_scenario(text)
+
+
+def test_spread_jobs_fire_evenly_over_the_second_on_whole_milliseconds() -> None:
+    phases = parse_scenario("spread:2500").phases()
+    assert all(phase % 1_000 == 0 and 0 <= phase < SECOND for phase in phases)
+    assert {phases.count(phase) for phase in set(phases)} <= {2, 3}
+
+
+def test_what_came_twice_late_never_or_unbidden_is_told_apart() -> None:
+    came = [
+        arrival("a", 100 * SECOND, 3_000),
+        arrival("b", 100 * SECOND + 500_000, 9_000),
+        arrival("b", 100 * SECOND + 500_000, 5_000, stamped=False),  # the first of the two counts
+        arrival("c", 100 * SECOND, 1),  # nobody planned it
+        arrival("a", 102 * SECOND, 1),  # not of this window
+        Arrival(None, 5, None, None, None, None, None, "/"),
+    ]
+    skipped = frozenset({Planned("a", 101 * SECOND)})
+    assert delivery(PLAN, came, skipped, WINDOW) == Delivery(
+        offered=4,
+        arrived=2,
+        skipped=1,
+        lost=1,
+        duplicates=1,
+        unplanned=1,
+        stamped=1,
+        per_second=2.0,
+        drift=Drift(p50=3_000, p90=5_010, p99=5_010, max=5_010),
+    )
+
+
+def test_the_history_is_held_against_the_log() -> None:
+    came = [arrival("a", 100 * SECOND, 1), arrival("a", 101 * SECOND, 1)]
+    states = {PLAN[0]: "succeeded", PLAN[1]: "succeeded", PLAN[2]: "running", PLAN[3]: "failed"}
+    assert recording(PLAN, came, states) == Recording(succeeded=2, unproven=1, unrecorded=1)
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    hundred = list(range(1, 101))
+    assert [percentile(hundred, share) for share in (0.5, 0.9, 0.99, 1)] == [50, 90, 99, 100]
+    assert percentile([7], 0.5) == 7
+
+
+def result(subject: str, p99: int, *, lost: int = 0, late: int | None = 0) -> Result:
+    drift = Drift(p99 // 4, p99 // 2, p99, p99 * 2)
+    return Result(
+        subject=subject,
+        scenario=parse_scenario("herd:5000"),
+        terms=Terms(),
+        window=WINDOW,
+        delivery=Delivery(10_000, 10_000 - lost, 0, lost, 0, 0, 9_000, 5_000.0, drift),
+        recording=Recording(10_000, 0, 0),
+        load=Load(1.0, 100_000_000, late),
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "expected"),
+    [
+        (result("tui-scheduler", 130_000), True),
+        (result("tui-scheduler", 130_001), False),
+        (result("tui-scheduler", 1_000, lost=1), False),
+        (result("tui-scheduler", 1_000, late=1), False),
+    ],
+)
+def test_a_figure_is_reached_only_when_nothing_is_lost_and_all_is_recorded_in_time(
+    measured: Result, expected: bool
+) -> None:
+    assert reached(measured) is expected
+
+
+def test_the_table_has_a_row_for_each_result_and_the_ratio_to_the_reference() -> None:
+    results = [result("reference", 20_000), result("tui-scheduler", 50_000)]
+    rows = table(results).splitlines()
+    assert len(rows) == 3
+    assert len({len(row) for row in rows}) == 1
+    assert "130" in rows[2].split()
+    assert rows[2].split()[-1] == "yes"
+    assert ratios(results) == ["herd:5000: p99 2.5 and CPU 1.0 times the reference's"]
+
+
+def test_of_several_rounds_the_middle_one_speaks() -> None:
+    assert median([result("x", 9), result("x", 1), result("x", 5), result("x", 7)]) == result("x", 5)
+
+
+@pytest.mark.slow
+def test_a_measurement_of_the_reference_ends_with_a_table_and_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures = tmp_path / "figures.json"
+    affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    try:
+        terms = ["--warm-up", "0", "--seconds", "1", "--scenario", "herd:3"]
+        assert main([*terms, "--reference", "--json", str(figures)]) == 0
+    finally:
+        if affinity:
+            os.sched_setaffinity(0, affinity)
+    (herd,) = json.loads(figures.read_text())["results"]
+    assert (herd["delivery"]["offered"], herd["delivery"]["lost"], herd["sound"]) == (3, 0, True)
+    assert "herd:3" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_jobs_of_a_scenario_are_stored_with_their_phases_beside_a_history(tmp_path: Path) -> None:
+    with scheduler(Setting(parse_scenario("spread:4"), tmp_path, port=1, history=1_003)) as subject:
+        phases = [phase for _, phase in subject.phases]
+        assert phases == [0, 250_000, 500_000, 750_000]
+        assert subject.history is not None
+        assert [subject.history.unrecorded(subject.start + phase) for phase in phases] == [0, 1, 2, 3]
+        assert subject.history.states(Window(0, subject.start)) == {}  # what was filled in is not the program's

@@ -1,0 +1,138 @@
+"""Results as a table for people and as JSON for comparing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import Machine
+from benchmarks.measure import Result
+from benchmarks.scenarios import CPU_REACH_US, MILLISECOND, SECOND
+
+RESULTS = Path(__file__).parent / "results"
+REFERENCE = "reference"
+PROGRAM = "tui-scheduler"
+
+
+def drift_of(result: Result, which: str) -> str:
+    drift = result.delivery.drift
+    return "-" if drift is None else f"{getattr(drift, which) / MILLISECOND:.1f}"
+
+
+def recorded(result: Result) -> str:
+    """The history against the log: `ok`, or by how many it says too much (+) and too little (-)."""
+    if result.recording is None:
+        return "none"
+    unproven, unrecorded = result.recording.unproven, result.recording.unrecorded
+    return "ok" if unproven == unrecorded == 0 else f"+{unproven} -{unrecorded}"
+
+
+def reach_of(result: Result) -> str:
+    reach = result.scenario.reach
+    if reach is None:
+        return "-"
+    wanted = f"{reach.p99 / MILLISECOND:.0f}"
+    return f"{wanted}*" if result.terms.history < reach.history else wanted
+
+
+def reached(result: Result) -> bool | None:
+    """None when nothing is wanted of this scenario. With less history than wanted (`*`) a yes is only a half one."""
+    reach, drift = result.scenario.reach, result.delivery.drift
+    if reach is None or drift is None:
+        return None
+    in_time = result.load.late_records == 0 or not reach.in_time
+    return drift.p99 <= reach.p99 and in_time and result.sound
+
+
+COLUMNS: Sequence[tuple[str, Callable[[Result], str]]] = (
+    ("scenario", lambda result: result.scenario.name),
+    ("measured", lambda result: result.subject),
+    ("offered", lambda result: f"{result.delivery.offered:,}"),
+    ("arrived", lambda result: f"{result.delivery.arrived:,}"),
+    ("twice", lambda result: f"{result.delivery.duplicates:,}"),
+    ("lost", lambda result: f"{result.delivery.lost:,}"),
+    ("p50", lambda result: drift_of(result, "p50")),
+    ("p90", lambda result: drift_of(result, "p90")),
+    ("p99", lambda result: drift_of(result, "p99")),
+    ("max", lambda result: drift_of(result, "max")),
+    ("stamped", lambda result: f"{result.delivery.stamped / max(1, result.delivery.arrived):.0%}"),
+    ("per s", lambda result: f"{result.delivery.per_second:,.0f}"),
+    ("CPU µs", lambda result: "-" if result.cpu_us is None else f"{result.cpu_us:.0f}"),
+    ("RSS MB", lambda result: f"{result.load.peak_rss / 1e6:.0f}"),
+    ("recorded", recorded),
+    ("late rec.", lambda result: "-" if result.load.late_records is None else f"{result.load.late_records:,}"),
+    ("reach", reach_of),
+    ("reached", lambda result: {None: "-", True: "yes", False: "NO"}[reached(result)]),
+)
+LEGEND = (
+    "p50 to max: drift in ms, from the instant an occurrence was meant for to its arrival in the receiver's kernel.\n"
+    "stamped: arrivals with the kernel's time; the others have that of reading. CPU µs: user and system per firing,\n"
+    f"all threads and children; at most {CPU_REACH_US} wanted. recorded: `ok` when exactly what arrived is in the\n"
+    "history as succeeded. late rec.: most occurrences still unrecorded 0.97 s after their instant. reach: p99 in ms\n"
+    "that is wanted, with `*` when it is wanted with more history than there was."
+)
+
+
+def table(results: Sequence[Result]) -> str:
+    rows = [[name for name, _ in COLUMNS], *([show(result) for _, show in COLUMNS] for result in results)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(each))
+        for each in (zip(row, widths, strict=True) for row in rows)
+    )
+
+
+def ratios(results: Sequence[Result]) -> list[str]:
+    """The program's p99 in terms of the reference's, measured in the same round: what holds on any machine."""
+    lines = []
+    for before, after in pairwise(results):
+        ours, yardstick = after.delivery.drift, before.delivery.drift
+        beside = (before.subject, after.subject) == (REFERENCE, PROGRAM) and before.scenario == after.scenario
+        if beside and ours and yardstick and before.cpu_us and after.cpu_us:
+            lines.append(
+                f"{after.scenario.name}: p99 {ours.p99 / max(1, yardstick.p99):.1f} and"
+                f" CPU {after.cpu_us / before.cpu_us:.1f} times the reference's"
+            )
+    return lines
+
+
+def heading(machine: Machine) -> str:
+    return (
+        f"{machine['date']}  commit {machine['commit']}  Python {machine['python']}  {machine['kernel']}"
+        f"  {machine['cores']} cores, load {machine['load']} before"
+    )
+
+
+def as_json(machine: Machine, results: Sequence[Result]) -> dict[str, Any]:
+    return {"machine": machine, "results": [_result_as_json(result) for result in results]}
+
+
+def _result_as_json(result: Result) -> dict[str, Any]:
+    """Durations in µs, memory in bytes."""
+    return {
+        **asdict(result),
+        "cpu_us": result.cpu_us,
+        "cpu_reach_us": CPU_REACH_US,
+        "reach": asdict(result.scenario.reach) if result.scenario.reach else None,
+        "reached": reached(result),
+        "sound": result.sound,
+    }
+
+
+def write_json(machine: Machine, results: Sequence[Result], path: Path | None) -> Path:
+    if path is None:
+        path = RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(as_json(machine, results), indent=2) + "\n")
+    return path
+
+
+def span(result: Result) -> str:
+    """The window in words, for progress lines."""
+    start = datetime.fromtimestamp(result.window.start // SECOND, UTC)
+    return f"{start:%H:%M:%S} UTC, {result.window.seconds:.0f} s"

@@ -1,0 +1,112 @@
+"""What the receiver's log says, held against the plan and the history. Pure: no clock, no process, no database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.arrivals import Arrival
+from benchmarks.scenarios import Planned, Window
+
+SUCCEEDED = "succeeded"
+SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """µs from the instant an occurrence was meant for to its first arrival in the receiver's kernel."""
+
+    p50: int
+    p90: int
+    p99: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of the occurrences planned in the window.
+
+    `lost`: neither arrived nor recorded as skipped. `duplicates`: arrivals beyond the first of an occurrence.
+    `unplanned`: arrivals in the window of what was never to be. `stamped`: arrivals with the kernel's time.
+    `per_second`: arrivals inside the window, by the receiver's clock.
+    """
+
+    offered: int
+    arrived: int
+    skipped: int
+    lost: int
+    duplicates: int
+    unplanned: int
+    stamped: int
+    per_second: float
+    drift: Drift | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The history against the log. `unproven`: recorded as succeeded, never arrived. `unrecorded`: arrived, and not
+    recorded as succeeded."""
+
+    succeeded: int
+    unproven: int
+    unrecorded: int
+
+
+def delivery(
+    plan: Iterable[Planned], arrivals: Iterable[Arrival], skipped: frozenset[Planned], window: Window
+) -> Delivery:
+    """`skipped`: what the history says was skipped, with a reason."""
+    planned = set(plan)
+    in_window = [arrival for arrival in arrivals if arrival.scheduled_at in window]
+    counts = Counter(map(occurrence_of, in_window))
+    first = first_arrivals(in_window)
+    arrived = planned & counts.keys()
+    drifts = sorted(drift for each in arrived if (drift := first[each].drift) is not None)
+    return Delivery(
+        offered=len(planned),
+        arrived=len(arrived),
+        skipped=len(planned & skipped - arrived),
+        lost=len(planned - arrived - skipped),
+        duplicates=sum(counts[each] - 1 for each in arrived),
+        unplanned=sum(count for each, count in counts.items() if each not in planned),
+        stamped=sum(first[each].kernel_at is not None for each in arrived),
+        per_second=sum(arrival.arrived_at in window for arrival in in_window) / window.seconds,
+        drift=spread_of(drifts) if drifts else None,
+    )
+
+
+def recording(plan: Iterable[Planned], arrivals: Iterable[Arrival], states: Mapping[Planned, str]) -> Recording:
+    """`states` is the history: the state of each execution, by what it was planned for."""
+    arrived = set(map(occurrence_of, arrivals))
+    planned = set(plan)
+    succeeded = {each for each in planned if states.get(each) == SUCCEEDED}
+    return Recording(len(succeeded), len(succeeded - arrived), len((planned & arrived) - succeeded))
+
+
+def skipped_in(states: Mapping[Planned, str]) -> frozenset[Planned]:
+    return frozenset(planned for planned, state in states.items() if state == SKIPPED)
+
+
+def occurrence_of(arrival: Arrival) -> Planned:
+    return Planned(arrival.job_id or "", arrival.scheduled_at or 0)
+
+
+def first_arrivals(arrivals: Iterable[Arrival]) -> dict[Planned, Arrival]:
+    """The earliest arrival of each occurrence, by the kernel's time."""
+    first: dict[Planned, Arrival] = {}
+    for arrival in arrivals:
+        known = first.setdefault(occurrence_of(arrival), arrival)
+        if arrival.arrived_at < known.arrived_at:
+            first[occurrence_of(arrival)] = arrival
+    return first
+
+
+def spread_of(ordered: Sequence[int]) -> Drift:
+    return Drift(percentile(ordered, 0.5), percentile(ordered, 0.9), percentile(ordered, 0.99), ordered[-1])
+
+
+def percentile(ordered: Sequence[int], share: float) -> int:
+    """Nearest rank: the smallest value that at least this share of all are not above."""
+    rank = -(-round(share * 1_000_000) * len(ordered) // 1_000_000)
+    return ordered[max(rank, 1) - 1]
