@@ -48,7 +48,7 @@ class Fleet:
     def kill(self, place: int) -> None:
         """SIGKILL the server of a place."""
         node = self._node(place)
-        self.check(node)
+        self.check()
         self.down_since.setdefault(place, now())
         self.kills += 1
         node.kill()
@@ -56,7 +56,7 @@ class Fleet:
     def stop(self, place: int) -> None:
         """SIGTERM it; it must leave with 0."""
         node = self._node(place)
-        self.check(node)
+        self.check()
         self.down_since.setdefault(place, now())
         code = node.stop()
         if code != 0:
@@ -68,10 +68,11 @@ class Fleet:
             if node is not None:
                 node.kill()
 
-    def check(self, node: Child) -> None:
+    def check(self) -> None:
         """Nobody but us ends a server."""
-        if node.died:
-            raise Unexpected(f"{node.name} died by itself; see {node.log}")
+        for node in self.nodes:
+            if node is not None and node.died:
+                raise Unexpected(f"{node.name} died by itself; see {node.log}")
 
     def call(self, method: str, path: str, document: dict[str, object] | None = None) -> Answer:
         """Ask any server that is up, waiting for one if there is none. `Unanswered` when it may have been taken."""

@@ -103,8 +103,7 @@ def begin(terms: Terms, fleet: Fleet, writer: Writer) -> None:
         fleet.start(place)
     for place in range(terms.nodes):
         fleet.wait_until_up(place)
-    for recipe in recipes(terms.jobs):
-        writer.create(recipe)
+    writer.create_all(recipes(terms.jobs))
     writer.start()
 
 
@@ -157,10 +156,10 @@ def restart_in_order(fleet: Fleet) -> None:
 
 def finish(fleet: Fleet, writer: Writer, store: Store) -> None:
     """Until nothing is due or unfinished; then all servers are stopped, which has to be orderly."""
-    await_that(lambda: is_caught_up(store), CATCH_UP_SECONDS, "still behind its plan")
+    await_that(lambda: is_caught_up(store), fleet, CATCH_UP_SECONDS, "still behind its plan")
     writer.pause_all()
     time.sleep(GRACE / SECOND)  # what a pause may be overtaken by is due within its grace
-    await_that(lambda: unfinished(store) == 0, FINISH_SECONDS, "executions are unfinished")
+    await_that(lambda: unfinished(store) == 0, fleet, FINISH_SECONDS, "executions are unfinished")
     for place in range(len(fleet.nodes)):
         fleet.stop(place)
 
@@ -170,10 +169,11 @@ def is_caught_up(store: Store) -> bool:
     return following is None or following >= now() - SECOND // 10
 
 
-def await_that(is_so: Callable[[], bool], seconds: float, otherwise: str) -> None:
-    """Poll until it is so."""
+def await_that(is_so: Callable[[], bool], fleet: Fleet, seconds: float, otherwise: str) -> None:
+    """Poll until it is so, as long as all servers live."""
     deadline = time.monotonic() + seconds
     while not is_so():
+        fleet.check()
         if time.monotonic() > deadline:
             raise Unexpected(f"{otherwise} after {seconds:.0f} s")
         time.sleep(POLL_SECONDS)

@@ -6,12 +6,13 @@ import itertools
 import random
 import threading
 from collections import Counter
+from collections.abc import Sequence
 
 from tests.crash.book import Entry
 from tests.crash.client import Answer, Unanswered
 from tests.crash.evidence import Action, Command
 from tests.crash.fleet import Fleet
-from tests.crash.load import SCHEDULES, Recipe
+from tests.crash.load import RECIPES, SCHEDULES, Recipe
 from tests.crash.processes import Unexpected, now
 
 REQUESTS = {
@@ -45,7 +46,12 @@ class Writer:
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
-    def create(self, recipe: Recipe) -> Entry:
+    def create_all(self, recipes: Sequence[Recipe]) -> None:
+        """The jobs of a trial; every second one is left in peace, in every second round of the recipes the others."""
+        for number, recipe in enumerate(recipes):
+            self.create(recipe, is_steered=(number + number // len(RECIPES)) % 2 == 1)
+
+    def create(self, recipe: Recipe, *, is_steered: bool) -> Entry:
         """A new job. One whose creation was never answered may exist, so it is looked up by its name."""
         number = next(self._numbers)
         name = f"{recipe.name} {number}"
@@ -55,9 +61,9 @@ class Writer:
         except Unanswered as unanswered:
             found = self._find(name)
             if found is None:
-                return self.create(recipe)
+                return self.create(recipe, is_steered=is_steered)
             asked, job_id = unanswered.sent_at, found
-        entry = Entry(job_id, name, recipe, asked, now())
+        entry = Entry(job_id, name, recipe, is_steered, asked, now())
         self.entries.append(entry)
         return entry
 
@@ -108,12 +114,12 @@ class Writer:
             self.failure = error
 
     def _do_something(self) -> None:
-        entry = self.random.choice([one for one in self.entries[1::2] if not one.is_deleted])
+        entry = self.random.choice([one for one in self.entries if one.is_steered and not one.is_deleted])
         weights = PAUSED_WEIGHTS if entry.is_paused else WEIGHTS
         action = self.random.choices(list(weights), list(weights.values()))[0]
         self.order(entry, action)
         if action is Action.DELETE:
-            self.create(entry.recipe)
+            self.create(entry.recipe, is_steered=True)
 
     def _new_schedule(self, entry: Entry) -> str:
         """Now and then only the request changes; a job with jitter stays with schedules that leave room for it."""
