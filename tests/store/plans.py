@@ -71,7 +71,7 @@ def _sqlite(connection: Connection, sql: str) -> Iterator[Access]:
 
 
 def _postgresql(node: dict[str, Any]) -> Iterator[Access]:
-    if "Relation Name" in node and node["Node Type"] != "Bitmap Heap Scan":
+    if "Relation Name" in node and node["Node Type"] not in ("Bitmap Heap Scan", "ModifyTable"):
         yield Access(node["Relation Name"], node.get("Index Name"), is_bounded="Index Cond" in node)
     elif node["Node Type"] == "Bitmap Index Scan":
         yield Access("", node["Index Name"], is_bounded="Index Cond" in node)

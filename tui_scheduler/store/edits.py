@@ -22,6 +22,7 @@ from tui_scheduler.domain.revision import Planned, Revision, Timer, fires_differ
 from tui_scheduler.store.codec import DELETED_WHILE_PAUSED, JOB, JOB_COLUMNS, job_of, spec_values
 from tui_scheduler.store.dialects import Dialect
 from tui_scheduler.store.hot import Values, rows, run, run_many
+from tui_scheduler.store.records import free_job
 
 # uq_job_public_id.
 KEY_OF = "SELECT id FROM job WHERE public_id = ?"
@@ -202,7 +203,10 @@ class _Edit:
         moved = [(fire_at, fire_at, written.version, key) for key, fire_at in revision.move.items()]
         run_many(self._connection, MOVE, moved)
         if self.held.running in {execution.key for execution in revision.drop}:
-            self._release(wake=written.state is not JobState.DELETED)
+            if written.state is JobState.DELETED:
+                run(self._connection, RELEASE_TIMER, written.key)
+            else:
+                free_job(self._connection, written.key, self._now)
         return written
 
     def write(self, edited: Job, timer: Timer, columns: dict[str, Any] | None = None) -> Job:
@@ -223,7 +227,9 @@ class _Edit:
             waiting = [(priority, key, priority) for key in self._waiting(WAITING_OF)]
             run_many(self._connection, REPRIORITIZE, waiting)
         if written.spec.overlap is Overlap.ALLOW and self.job.spec.overlap is not Overlap.ALLOW:
-            self._release(wake=True)  # nobody looks at the end of the one under way any more
+            # Nobody looks at the end of the one under way any more.
+            run(self._connection, RELEASE_TIMER, written.key)
+            run_many(self._connection, WAKE, [(self._now, key) for key in self._waiting(WAITERS_OF)])
         return written
 
     def cancel_waiting(self, why: str) -> None:
@@ -231,16 +237,10 @@ class _Edit:
         cancelled = self._waiting(WAITING_OF)
         run_many(self._connection, CANCEL, [(why, self._now, key) for key in cancelled])
         if self.held.running in cancelled:
-            self._release(wake=False)
+            run(self._connection, RELEASE_TIMER, self.job.key)
 
     def _waiting(self, statement: str) -> list[int]:
         return [row.id for row in rows(self._connection, statement + self._dialect.lock_rows, self.job.key)]
-
-    def _release(self, *, wake: bool) -> None:
-        """Nothing of the job is under way any more: what waited for its end may go."""
-        run(self._connection, RELEASE_TIMER, self.job.key)
-        if wake:
-            run_many(self._connection, WAKE, [(self._now, key) for key in self._waiting(WAITERS_OF)])
 
     def _plan(self, job: Job, occurrences: list[Occurrence]) -> None:
         keys = self._dialect.reserve_execution_ids(self._connection, len(occurrences)) if occurrences else ()

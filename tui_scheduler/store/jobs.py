@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, text
+from sqlalchemy import Connection, Integer, Table, bindparam, insert, select, text
 
 from tui_scheduler.domain.errors import Invalid, NotFound
 from tui_scheduler.domain.execution import State, Trigger
@@ -37,11 +37,14 @@ PAGE: Final = (
     select(*JOB_COLUMNS)
     .where(JOB.c.id > bindparam("after"), JOB.c.state.not_in(DELETED_STATES))
     .order_by(JOB.c.id)
-    .limit(bindparam("count"))
+    .limit(bindparam("count", type_=Integer))
 )
 # ix_job_change_no: one range, already in order.
 CHANGED: Final = (
-    select(*JOB_COLUMNS).where(JOB.c.change_no > bindparam("after")).order_by(JOB.c.change_no).limit(bindparam("count"))
+    select(*JOB_COLUMNS)
+    .where(JOB.c.change_no > bindparam("after"))
+    .order_by(JOB.c.change_no)
+    .limit(bindparam("count", type_=Integer))
 )
 TIMERS: Final = select(TIMER.c.job_id, TIMER.c.planned_through, TIMER.c.next_fire_at).where(
     TIMER.c.job_id.in_(bindparam("keys", expanding=True))  # primary key
