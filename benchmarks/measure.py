@@ -12,8 +12,8 @@ from benchmarks.machine import cores_for_measuring
 from benchmarks.processes import DidNotLast, DidNotStart, running, running_receiver, wait_for_line
 from benchmarks.scenarios import SECOND, Scenario, Window, occurrences
 from benchmarks.subjects import History, Prepare, Setting
-from benchmarks.usage import usage_of
-from benchmarks.verdict import Delivery, Recording, delivery, recording, skipped_in
+from benchmarks.usage import core_busy_seconds, usage_of
+from benchmarks.verdict import Delivery, Recording, delivery, recording, skipped_in, still_due
 
 JUST_BEFORE_THE_NEXT = 970_000
 """µs into a second: when what is due in it, or up to 0.97 s after its instant, should be recorded."""
@@ -35,11 +35,14 @@ class Terms:
 @dataclass(frozen=True, slots=True)
 class Load:
     """What the subject used in the window. `late_records`: the most occurrences that were still unrecorded when the
-    next second began; None when there is no history to ask."""
+    next second began; None when there is no history to ask. `others`: the share of its core's time that went to
+    anything else; a figure with much of that says little about the subject. None where it cannot be known.
+    """
 
     cpu_seconds: float
     peak_rss: int
     late_records: int | None
+    others: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +86,19 @@ def measure(name: str, prepare: Prepare, scenario: Scenario, terms: Terms) -> Re
                     except DidNotStart as reason:
                         raise DidNotStart(f"{reason}\n{tail_of(errors)}") from None
                     window = window_from(max(subject.start, next_second()), terms)
-                    load = watch(process.pid, subject.history, window)
+                    load = watch(process.pid, subject_core, subject.history, window)
                     if process.poll() is not None:
                         raise DidNotLast(f"{name} ended with {process.returncode} while measured\n{tail_of(errors)}")
-                states = subject.history.states(window) if subject.history else {}
                 plan = list(occurrences(subject.phases, window))
+                states = subject.history.states(window) if subject.history else {}
+                next_planned = subject.history.next_planned() if subject.history else {}
             arrivals = target.arrivals()
     return Result(
         subject=name,
         scenario=scenario,
         terms=terms,
         window=window,
-        delivery=delivery(plan, arrivals, skipped_in(states), window),
+        delivery=delivery(plan, arrivals, skipped_in(states), still_due(plan, states, next_planned), window),
         recording=recording(plan, arrivals, states) if subject.history else None,
         load=load,
     )
@@ -110,19 +114,23 @@ def next_second() -> int:
     return (int(time.time()) + 1) * SECOND
 
 
-def watch(pid: int, history: History | None, window: Window) -> Load:
+def watch(pid: int, core: int | None, history: History | None, window: Window) -> Load:
     """Look on from outside until the window is over and the stragglers are in."""
     sleep_until(window.start)
-    before = usage_of(pid)
+    before, busy_before = usage_of(pid), core_busy_seconds(core)
     late: list[int] = []
     for second in range(window.start, window.end, SECOND):
         sleep_until(second + JUST_BEFORE_THE_NEXT)
         if history:
             late.append(history.unrecorded(second + 1))
     sleep_until(window.end)
-    after = usage_of(pid)
+    after, busy_after = usage_of(pid), core_busy_seconds(core)
     wait_for_stragglers(history, window.end)
-    return Load(after.cpu_seconds - before.cpu_seconds, after.peak_rss, max(late) if late else None)
+    own = after.cpu_seconds - before.cpu_seconds
+    others = None
+    if busy_before is not None and busy_after is not None:
+        others = max(0.0, busy_after - busy_before - own) / window.seconds
+    return Load(own, after.peak_rss, max(late) if late else None, others)
 
 
 def wait_for_stragglers(history: History | None, end: int) -> None:

@@ -46,7 +46,7 @@ def reached(result: Result) -> bool | None:
     if reach is None or drift is None:
         return None
     in_time = result.load.late_records == 0 or not reach.in_time
-    return drift.p99 <= reach.p99 and in_time and result.sound
+    return drift.p99 <= reach.p99 and in_time and result.sound and result.delivery.behind == 0
 
 
 COLUMNS: Sequence[tuple[str, Callable[[Result], str]]] = (
@@ -55,6 +55,7 @@ COLUMNS: Sequence[tuple[str, Callable[[Result], str]]] = (
     ("offered", lambda result: f"{result.delivery.offered:,}"),
     ("arrived", lambda result: f"{result.delivery.arrived:,}"),
     ("twice", lambda result: f"{result.delivery.duplicates:,}"),
+    ("behind", lambda result: f"{result.delivery.behind:,}"),
     ("lost", lambda result: f"{result.delivery.lost:,}"),
     ("p50", lambda result: drift_of(result, "p50")),
     ("p90", lambda result: drift_of(result, "p90")),
@@ -64,6 +65,7 @@ COLUMNS: Sequence[tuple[str, Callable[[Result], str]]] = (
     ("per s", lambda result: f"{result.delivery.per_second:,.0f}"),
     ("CPU µs", lambda result: "-" if result.cpu_us is None else f"{result.cpu_us:.0f}"),
     ("RSS MB", lambda result: f"{result.load.peak_rss / 1e6:.0f}"),
+    ("others", lambda result: "-" if result.load.others is None else f"{result.load.others:.0%}"),
     ("recorded", recorded),
     ("late rec.", lambda result: "-" if result.load.late_records is None else f"{result.load.late_records:,}"),
     ("reach", reach_of),
@@ -71,8 +73,10 @@ COLUMNS: Sequence[tuple[str, Callable[[Result], str]]] = (
 )
 LEGEND = (
     "p50 to max: drift in ms, from the instant an occurrence was meant for to its arrival in the receiver's kernel.\n"
+    "behind: not arrived 15 s after the window, but known to the store as to be done. lost: neither.\n"
     "stamped: arrivals with the kernel's time; the others have that of reading. CPU µs: user and system per firing,\n"
-    f"all threads and children; at most {CPU_REACH_US} wanted. recorded: `ok` when exactly what arrived is in the\n"
+    f"all threads and children; at most {CPU_REACH_US} wanted. others: the share of its core that other programs took\n"
+    "meanwhile; with more than a few percent no drift says much. recorded: `ok` when exactly what arrived is in the\n"
     "history as succeeded. late rec.: most occurrences still unrecorded 0.97 s after their instant. reach: p99 in ms\n"
     "that is wanted, with `*` when it is wanted with more history than there was."
 )

@@ -33,6 +33,10 @@ class History(Protocol):
         """The state of every execution scheduled in the window."""
         ...
 
+    def next_planned(self) -> Mapping[str, int]:
+        """The instant (µs) of each job's first occurrence that was not planned yet."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -95,6 +99,11 @@ class StoreHistory:
         WHERE execution.id > :after AND execution.scheduled_for >= :start AND execution.scheduled_for < :end
     """)
 
+    NEXT_PLANNED = text("""
+        SELECT job.public_id, timer.next_fire_at FROM timer JOIN job ON job.id = timer.job_id
+        WHERE timer.next_fire_at IS NOT NULL
+    """)
+
     def __init__(self, database: Database, after: int) -> None:
         self._database = database
         self._after = after
@@ -108,6 +117,10 @@ class StoreHistory:
         with self._database.read() as connection:
             found = connection.execute(self.STATES, values)
             return {Planned(job_id, at): state for job_id, at, state in found}
+
+    def next_planned(self) -> Mapping[str, int]:
+        with self._database.read() as connection:
+            return {row.public_id: row.next_fire_at for row in connection.execute(self.NEXT_PLANNED)}
 
 
 @contextmanager
@@ -169,6 +182,10 @@ class ReferenceHistory:
         statement = "SELECT job, at, state FROM run WHERE at >= ? AND at < ?"
         with self._opened() as connection:
             return {Planned(job_name(job), at): state for job, at, state in connection.execute(statement, window)}
+
+    def next_planned(self) -> Mapping[str, int]:
+        with self._opened() as connection:
+            return {job_name(job): at for job, at in connection.execute("SELECT id, next_at FROM timer")}
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

@@ -30,6 +30,20 @@ def usage_of(pid: int) -> Usage:
     return Usage(sum(usage.cpu_seconds for usage in found), sum(usage.peak_rss for usage in found))
 
 
+def core_busy_seconds(core: int | None) -> float | None:
+    """For how long a core has been busy since the start of the machine, with whatever: all but idle and waiting for
+    a disk. None where the system does not say."""
+    if core is None or not _HAS_PROC:
+        return None
+    for line in (_PROC / "stat").read_text().splitlines():
+        name, *ticks = line.split()
+        if name == f"cpu{core}":
+            user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(int, ticks[:8])
+            busy = user + nice + system + interrupts + soft_interrupts + stolen
+            return busy / os.sysconf("SC_CLK_TCK")
+    return None
+
+
 def family(pid: int) -> list[int]:
     """The process and all its living descendants."""
     children: dict[int, list[int]] = {}

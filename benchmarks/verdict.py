@@ -11,6 +11,8 @@ from benchmarks.scenarios import Planned, Window
 
 SUCCEEDED = "succeeded"
 SKIPPED = "skipped"
+NEVER = 1 << 63
+TO_COME = frozenset({"pending", "claimed", "running", "retrying"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,16 @@ class Drift:
 class Delivery:
     """What became of the occurrences planned in the window.
 
-    `lost`: neither arrived nor recorded as skipped. `duplicates`: arrivals beyond the first of an occurrence.
-    `unplanned`: arrivals in the window of what was never to be. `stamped`: arrivals with the kernel's time.
-    `per_second`: arrivals inside the window, by the receiver's clock.
+    `skipped`: recorded so, with a reason. `behind`: not arrived, but the store knows that they are to be: a scheduler
+    with more to do than it can. `lost`: neither arrived, nor skipped, nor to come. `duplicates`: arrivals beyond the
+    first of an occurrence. `unplanned`: arrivals in the window of what was never to be. `stamped`: arrivals with the
+    kernel's time. `per_second`: arrivals inside the window, by the receiver's clock.
     """
 
     offered: int
     arrived: int
     skipped: int
+    behind: int
     lost: int
     duplicates: int
     unplanned: int
@@ -54,9 +58,13 @@ class Recording:
 
 
 def delivery(
-    plan: Iterable[Planned], arrivals: Iterable[Arrival], skipped: frozenset[Planned], window: Window
+    plan: Iterable[Planned],
+    arrivals: Iterable[Arrival],
+    skipped: frozenset[Planned],
+    to_come: frozenset[Planned],
+    window: Window,
 ) -> Delivery:
-    """`skipped`: what the history says was skipped, with a reason."""
+    """`skipped` and `to_come`: what the store said of them when the program had stopped."""
     planned = set(plan)
     in_window = [arrival for arrival in arrivals if arrival.scheduled_at in window]
     counts = Counter(map(occurrence_of, in_window))
@@ -67,7 +75,8 @@ def delivery(
         offered=len(planned),
         arrived=len(arrived),
         skipped=len(planned & skipped - arrived),
-        lost=len(planned - arrived - skipped),
+        behind=len(planned & to_come - arrived),
+        lost=len(planned - arrived - skipped - to_come),
         duplicates=sum(counts[each] - 1 for each in arrived),
         unplanned=sum(count for each, count in counts.items() if each not in planned),
         stamped=sum(first[each].kernel_at is not None for each in arrived),
@@ -86,6 +95,20 @@ def recording(plan: Iterable[Planned], arrivals: Iterable[Arrival], states: Mapp
 
 def skipped_in(states: Mapping[Planned, str]) -> frozenset[Planned]:
     return frozenset(planned for planned, state in states.items() if state == SKIPPED)
+
+
+def still_due(
+    plan: Iterable[Planned], states: Mapping[Planned, str], next_planned: Mapping[str, int]
+) -> frozenset[Planned]:
+    """What a restarted program would run: executions not finished, and occurrences that no execution was made for
+    and that lie not before what their job plans next (µs, by job)."""
+    to_come = set()
+    for each in plan:
+        state = states.get(each)
+        unplanned = state is None and each.at >= next_planned.get(each.job_id, NEVER)
+        if unplanned or state in TO_COME:
+            to_come.add(each)
+    return frozenset(to_come)
 
 
 def occurrence_of(arrival: Arrival) -> Planned:

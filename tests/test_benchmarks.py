@@ -23,7 +23,7 @@ from benchmarks.scenarios import Planned, Scenario, Shape, Window, occurrences
 from benchmarks.scenarios import parse as parse_scenario
 from benchmarks.subjects import Setting, scheduler
 from benchmarks.usage import usage_of
-from benchmarks.verdict import Delivery, Drift, Recording, delivery, percentile, recording
+from benchmarks.verdict import Delivery, Drift, Recording, delivery, percentile, recording, still_due
 
 SECOND = 1_000_000
 HEADERS = (
@@ -288,10 +288,11 @@ def test_what_came_twice_late_never_or_unbidden_is_told_apart() -> None:
         Arrival(None, 5, None, None, None, None, None, "/"),
     ]
     skipped = frozenset({Planned("a", 101 * SECOND)})
-    assert delivery(PLAN, came, skipped, WINDOW) == Delivery(
+    assert delivery(PLAN, came, skipped, frozenset(), WINDOW) == Delivery(
         offered=4,
         arrived=2,
         skipped=1,
+        behind=0,
         lost=1,
         duplicates=1,
         unplanned=1,
@@ -307,6 +308,14 @@ def test_the_history_is_held_against_the_log() -> None:
     assert recording(PLAN, came, states) == Recording(succeeded=2, unproven=1, unrecorded=1)
 
 
+def test_what_the_store_still_means_to_run_is_behind_and_not_lost() -> None:
+    states = {PLAN[0]: "succeeded", PLAN[1]: "claimed", PLAN[2]: "failed"}
+    assert still_due(PLAN, states, {"a": 102 * SECOND, "b": 101 * SECOND + 500_000}) == {PLAN[1], PLAN[3]}
+    assert still_due(PLAN, states, {"a": 102 * SECOND, "b": 102 * SECOND + 500_000}) == {PLAN[1]}
+    found = delivery(PLAN, [], frozenset(), frozenset({PLAN[1], PLAN[3]}), WINDOW)
+    assert (found.arrived, found.behind, found.lost) == (0, 2, 2)
+
+
 def test_a_percentile_is_a_value_that_was_measured() -> None:
     hundred = list(range(1, 101))
     assert [percentile(hundred, share) for share in (0.5, 0.9, 0.99, 1)] == [50, 90, 99, 100]
@@ -320,9 +329,9 @@ def result(subject: str, p99: int, *, lost: int = 0, late: int | None = 0) -> Re
         scenario=parse_scenario("herd:5000"),
         terms=Terms(),
         window=WINDOW,
-        delivery=Delivery(10_000, 10_000 - lost, 0, lost, 0, 0, 9_000, 5_000.0, drift),
+        delivery=Delivery(10_000, 10_000 - lost, 0, 0, lost, 0, 0, 9_000, 5_000.0, drift),
         recording=Recording(10_000, 0, 0),
-        load=Load(1.0, 100_000_000, late),
+        load=Load(1.0, 100_000_000, late, 0.02),
     )
 
 
