@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests import postgres, sqlite
 from tui_scheduler.store.database import Database, open_database
 
 
@@ -18,9 +18,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         with postgres.clean_database() as url:
             yield url
     else:
-        url = f"sqlite:///{tmp_path / 'jobs.db'}"
-        open_database(url).close()
-        yield url
+        yield sqlite.clean_file(tmp_path)
 
 
 @pytest.fixture

@@ -2,18 +2,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, exc, text
 
-from tests import postgres
+from tests import postgres, sqlite
 from tests.store.children import add_one, child
 from tui_scheduler.domain.errors import Invalid, StoreUnavailable
+from tui_scheduler.store.connections import SqliteFile
 from tui_scheduler.store.database import Database, open_database
 
 SET = text("INSERT INTO meta (name, value) VALUES (:name, :value)")
@@ -43,7 +45,7 @@ def as_ordinary_user() -> Iterator[None]:
 
 @pytest.fixture
 def file_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'jobs.db'}"
+    return sqlite.clean_file(tmp_path)
 
 
 @pytest.fixture
@@ -257,19 +259,45 @@ def test_a_lock_that_outlasts_the_patience_is_told_in_a_sentence(file_database: 
 
 
 def test_a_thread_of_the_same_process_that_keeps_the_lock_is_told_too(file_database: Database, file_url: str) -> None:
+    impatient = Database(file_url, wait_s=0.05)
+
     def write() -> None:
-        with Database(file_url, wait_s=0.05).write():
+        with impatient.write():
             pass
 
     with file_database.write(), ThreadPoolExecutor(1) as thread:
         with pytest.raises(StoreUnavailable, match=r"busy for 0\.05 s") as told:
             thread.submit(write).result()
         assert told.value.transient
+    impatient.close()
+
+
+def test_a_commit_that_meets_a_lock_is_tried_again(file_database: Database) -> None:
+    """Not in WAL mode, but on a disk that cannot do WAL: there a reader holds up the COMMIT, not the BEGIN."""
+    assert isinstance(file_database.connections, SqliteFile)
+    assert file_database.path is not None
+    with file_database.write() as connection:
+        put(connection, "x", 0)
+    file_database.connections._readers.dispose()
+    ours = file_database.connections._writer.raw_connection()
+    ours.cursor().execute("PRAGMA journal_mode = DELETE")
+    ours.close()
+    reader = sqlite3.connect(file_database.path, isolation_level=None, check_same_thread=False)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM meta").fetchall()
+    with ThreadPoolExecutor(1) as thread:
+        added = thread.submit(add_one, file_database, "x")
+        done, _ = wait([added], timeout=0.3)
+        assert not done
+        reader.execute("COMMIT")
+        added.result(timeout=30)
+    assert reader.execute("SELECT value FROM meta WHERE name = 'x'").fetchall() == [(1,)]
+    reader.close()
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "FILE"])
 def test_a_write_inside_a_write_is_refused_instead_of_waiting_for_itself(url: str, file_url: str) -> None:
-    database = open_database(url.replace("FILE", file_url))
+    database = Database(file_url) if url == "FILE" else sqlite.clean_memory()
     with pytest.raises(RuntimeError, match="wait for itself"), database.write(), database.write():
         pass
     with database.write() as connection:
@@ -320,16 +348,13 @@ def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def closed_folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder that an ordinary user may look into and not write to."""
-    with ExitStack() as undo:
-        for folder in (tmp_path, *tmp_path.parents):
-            mode = folder.stat().st_mode
-            if mode & 0o055 != 0o055:
-                undo.callback(folder.chmod, mode)
-                folder.chmod(mode | 0o055)
-        tmp_path.chmod(0o555)
-        yield tmp_path
+def closed_folder() -> Iterator[Path]:
+    """A folder that an ordinary user may look into and not write to. pytest's own are for their owner only."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o777)
 
 
 def test_a_folder_that_may_not_be_written_is_named(closed_folder: Path) -> None:
@@ -377,7 +402,6 @@ def test_a_file_that_may_not_be_written_says_why(
                 do()
             assert (str(told.value), told.value.transient) == (f"the database file {path} {sentence}", False)
         database.close()
-    closed_folder.chmod(0o777)
 
 
 def test_a_full_disk_is_told_and_passes(file_database: Database) -> None:

@@ -22,8 +22,11 @@ from tui_scheduler.store.database import Database, open_database
 
 
 def scripts() -> ScriptDirectory:
-    with Database("sqlite://").read() as connection:
-        return ScriptDirectory.from_config(migrate.alembic_config(connection))
+    database = Database("sqlite://")
+    with database.read() as connection:
+        found = ScriptDirectory.from_config(migrate.alembic_config(connection))
+    database.close()
+    return found
 
 
 def test_the_history_has_one_head_and_it_is_the_one_the_program_works_on() -> None:

@@ -244,7 +244,7 @@ class Postgres:
             pool_timeout=wait_s,
             pool_use_lifo=True,
             pool_recycle=900,  # s; before a firewall forgets an idle one
-            connect_args=_CONNECT_ARGS,
+            connect_args=_connect_args(url),
         )
         event.listen(self._engine, "connect", self._set_up)
         self._writer = self._engine.execution_options(isolation_level="READ COMMITTED")
@@ -273,18 +273,21 @@ class Postgres:
 
     def open_alone(self) -> Connection:
         """A connection outside the pool, in autocommit, for a lock that lasts as long as it. Close it yourself."""
-        alone = {**_CONNECT_ARGS, "tcp_user_timeout": 5_000, "options": "-c statement_timeout=5000"}
+        alone = {**_connect_args(self._url), "tcp_user_timeout": 5_000, "options": "-c statement_timeout=5000"}
         return create_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=alone).connect()
 
     def close(self) -> None:
         self._engine.dispose()
 
 
-_CONNECT_ARGS: Final[dict[str, Any]] = {
-    "application_name": "tui-scheduler",
-    "connect_timeout": 10,  # s
-    "keepalives_idle": 30,  # s; a server that vanished without a word is noticed within a minute
-    "keepalives_interval": 10,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,  # ms
-}
+def _connect_args(url: URL) -> dict[str, Any]:
+    """libpq's parameters, apart from those the url gives itself."""
+    ours = {
+        "application_name": "tui-scheduler",
+        "connect_timeout": 10,  # s
+        "keepalives_idle": 30,  # s; a server that vanished without a word is noticed within a minute
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,  # ms
+    }
+    return {name: value for name, value in ours.items() if name not in url.query}

@@ -21,6 +21,7 @@ from tui_scheduler.domain.errors import Invalid, StoreUnavailable
 from tui_scheduler.store.connections import Connections, Postgres, SqliteFile, SqliteMemory
 from tui_scheduler.store.dialects import Dialect, Kind, PostgresDialect, SqliteDialect
 from tui_scheduler.store.failures import explain
+from tui_scheduler.store.migrate import is_up_to_date, migrate
 
 _SQLITE_PREFIXES: Final = ("sqlite://", "sqlite+pysqlite://")
 _EXAMPLES: Final = "/var/lib/jobs.db or postgresql://user:password@host/name"
@@ -110,13 +111,15 @@ def open_database(url: str, *, wait_s: float = 60.0) -> Database:
 
     Raises `Invalid` for a url that cannot be understood, `StoreUnavailable` for a database that cannot be used.
     """
-    from tui_scheduler.store.migrate import migrate
-
     database = Database(url, wait_s=wait_s)
     try:
         if database.path is not None:
             _make_file(database.path)
-        migrate(database)
+        with database.read() as connection:
+            up_to_date = is_up_to_date(database.dialect, connection)
+        if not up_to_date:
+            with database.write() as connection:
+                migrate(database.dialect, connection, str(database))
     except BaseException:
         database.close()
         raise

@@ -36,6 +36,7 @@ _POSTGRES: Final[Mapping[str, tuple[str, bool]]] = {
     "25P03": ("ended a transaction that stood still for too long", True),
     "28": ("refused the user or the password", False),
     "3D": ("does not exist", False),
+    "3F": ("has no schema in which this user may make tables", False),
     "40": ("asked to try again: two transactions met", True),
     "42501": ("does not permit this user to use or make the tables", False),
     "53100": ("cannot grow: the server's disk is full", True),

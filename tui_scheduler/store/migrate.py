@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, text
 
 from tui_scheduler.domain.errors import StoreUnavailable
+from tui_scheduler.store.dialects import Dialect
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
-    from tui_scheduler.store.database import Database
 
 HEAD: Final = "0001"
 """The revision this version of the program works on: that of the last file in `migrations/versions`. Kept here so
@@ -23,21 +22,22 @@ _REVISION: Final = text("SELECT version_num FROM alembic_version")
 _OURS: Final = frozenset({"job", "timer", "execution"})
 
 
-def migrate(database: Database) -> None:
-    """Make or update the tables: all of it or nothing, in one transaction that keeps other starts waiting.
+def is_up_to_date(dialect: Dialect, connection: Connection) -> bool:
+    return _revision(dialect, connection) == HEAD
 
-    Raises `StoreUnavailable` when a newer version of the program or another program made the database.
+
+def migrate(dialect: Dialect, connection: Connection, where: str) -> None:
+    """Make or update the tables inside the connection's write transaction, which keeps other starts waiting.
+
+    `where` begins the sentence of the `StoreUnavailable` that is raised when a newer version of the program or another
+    program made the database. Nothing is done when another start has done it meanwhile.
     """
-    with database.read() as connection:
-        if _revision(database, connection) == HEAD:
-            return
-    with database.write() as connection:
-        database.dialect.lock_for_migration(connection)
-        revision = _revision(database, connection)  # another process may have done it meanwhile
-        if revision == HEAD:
-            return
-        _refuse_what_is_not_ours(database, connection, revision)
-        upgrade(connection)
+    dialect.lock_for_migration(connection)
+    revision = _revision(dialect, connection)
+    if revision == HEAD:
+        return
+    _refuse_what_is_not_ours(dialect, connection, revision, where)
+    upgrade(connection)
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:
@@ -56,30 +56,30 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-def _revision(database: Database, connection: Connection) -> str | None:
-    if "alembic_version" not in database.dialect.table_names(connection):
+def _revision(dialect: Dialect, connection: Connection) -> str | None:
+    if "alembic_version" not in dialect.table_names(connection):
         return None
     revision: str | None = connection.execute(_REVISION).scalar()
     return revision
 
 
-def _refuse_what_is_not_ours(database: Database, connection: Connection, revision: str | None) -> None:
-    tables = database.dialect.table_names(connection)
+def _refuse_what_is_not_ours(dialect: Dialect, connection: Connection, revision: str | None, where: str) -> None:
+    tables = dialect.table_names(connection)
     if revision is not None:
-        if any(_FOLDER.glob(f"versions/{revision}_*.py")):
+        if any(file.name.startswith(f"{revision}_") for file in _FOLDER.glob("versions/*.py")):
             return
         if tables >= _OURS:
             raise StoreUnavailable(
-                f"{database} was made by a newer version of tui-scheduler (revision {revision}, this one knows"
+                f"{where} was made by a newer version of tui-scheduler (revision {revision}, this one knows"
                 f" {HEAD}); update tui-scheduler, or use another database",
                 transient=False,
             )
     # A PostgreSQL schema may be shared with tables that are not in the way; an SQLite file is one program's own.
-    in_the_way = tables if database.kind == "sqlite" or "alembic_version" in tables else tables & _our_tables()
+    in_the_way = tables if dialect.kind == "sqlite" or "alembic_version" in tables else tables & _our_tables()
     if in_the_way:
         some = ", ".join(sorted(in_the_way)[:3])
         raise StoreUnavailable(
-            f"{database} belongs to another program (it has the tables {some}); use another database", transient=False
+            f"{where} belongs to another program (it has the tables {some}); use another database", transient=False
         )
 
 

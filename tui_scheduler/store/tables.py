@@ -35,7 +35,8 @@ def _text(*, nullable: bool = False, **options: Any) -> Any:
 
 
 def _json(*, nullable: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(JSON, nullable=nullable))
+    # none_as_null: None is SQL's NULL, where SQLAlchemy would store the JSON text "null", which IS NOT NULL.
+    return Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=nullable))
 
 
 class MetaRow(SQLModel, table=True):
