@@ -86,11 +86,12 @@ def run(
 
 
 def _serve(**options: object) -> int:
-    from tui_scheduler.logs import start_logging
-    from tui_scheduler.serve import serve
     from tui_scheduler.settings import load_settings
 
-    settings = load_settings(**options)
+    settings = load_settings(**options)  # before what takes long to import
+    from tui_scheduler.logs import start_logging
+    from tui_scheduler.serve import serve
+
     start_logging()
     return serve(settings)
 

@@ -7,12 +7,15 @@ import signal
 import sys
 import time
 from types import FrameType
-from typing import Final, Protocol
+from typing import Final
+
+import structlog
 
 from tui_scheduler import __version__
 from tui_scheduler.api.app import create_app
 from tui_scheduler.api.server import ApiServer, address_of, listen
 from tui_scheduler.control.local import LocalControl
+from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.engine.alerts import ConsoleAlerts
 from tui_scheduler.engine.thread import EngineThread
 from tui_scheduler.engine.world import Options
@@ -21,20 +24,12 @@ from tui_scheduler.store.database import Database, open_database
 
 STOPPED_AT_ONCE: Final = 130
 DAY: Final = 86_400 * 1_000_000  # µs
+FLUSH_S: Final = 5.0
+"""How long a stop may take beyond the drain: the last batch has to be committed."""
+
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-
-class Engine(Protocol):
-    """What running an engine takes; `failed` is the exception it died of."""
-
-    @property
-    def failed(self) -> BaseException | None: ...
-
-    def start(self) -> None: ...
-
-    def wake(self) -> None: ...
-
-    def stop(self, deadline_s: float) -> None: ...
+log = structlog.get_logger(__name__)
 
 
 def serve(settings: Settings) -> int:
@@ -46,19 +41,19 @@ def serve(settings: Settings) -> int:
         database = open_database(settings.db)
         try:
             engine = make_engine(database, settings)
-            control = LocalControl(database, now=_now, wake=engine.wake)
-            app = create_app(control, body_limit=settings.body_limit, also_wrong=lambda: _complaints(engine))
+            control = LocalControl(database, now=_now, wake=engine.wake, engine_trouble=lambda: _trouble(engine))
+            app = create_app(control, body_limit=settings.body_limit)
             server = ApiServer(
                 app,
                 on_started=lambda: _announce(address_of(listener), database, settings),
                 has_ended=lambda: engine.failed is not None,
             )
             _stop_on_signals(server)
-            engine.start()
+            _start(engine)
             try:
                 server.run(sockets=[listener])
             finally:
-                engine.stop(settings.drain_s)
+                engine.stop(settings.drain_s + FLUSH_S)
             return _verdict(engine)
         finally:
             database.close()
@@ -89,19 +84,36 @@ def _stop_on_signals(server: ApiServer) -> None:
             signal.signal(number, on_signal)
 
 
-def _complaints(engine: Engine) -> list[str]:
-    return [] if engine.failed is None else [_obituary(engine.failed)]
+def _start(engine: EngineThread) -> None:
+    """Start it; raises the `SchedulerError` behind its failure where there is one."""
+    try:
+        engine.start()
+    except ExceptionGroup as group:
+        raise _first(group) from group
 
 
-def _verdict(engine: Engine) -> int:
+def _trouble(engine: EngineThread) -> str | None:
+    """What keeps this process from firing."""
+    if engine.failed is None:
+        return " ".join(engine.trouble) or None
+    cause = _first(engine.failed)
+    reason = str(cause) if isinstance(cause, SchedulerError) else f"{type(cause).__name__}: {cause}"
+    return f"the engine of this process has died and fires nothing: {reason}"
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong, out of the groups that nurseries wrap it in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _verdict(engine: EngineThread) -> int:
     if engine.failed is None:
         return 0
-    _say(_obituary(engine.failed))
+    log.critical("engine_died", exc_info=engine.failed)
+    _say(_trouble(engine) or "")
     return 1
-
-
-def _obituary(cause: BaseException) -> str:
-    return f"the engine of this process has died, so it fires nothing: {type(cause).__name__}: {cause}"
 
 
 def _say(sentence: str) -> None:

@@ -33,8 +33,8 @@ class Settings(BaseSettings):
     db: Annotated[str, Field(min_length=1)] = Field(default_factory=default_database)
     """A path, or a `sqlite:///` or `postgresql://` address."""
     workers: int = 1
-    slots: Annotated[int, Field(ge=1, le=100_000)] = 5_000
-    """How many requests a node has under way at once, at most."""
+    slots: Annotated[int, Field(ge=1, le=100_000)] = 20_000
+    """How many requests a node has under way at once, at most; the limit on open files may allow fewer."""
     look_ahead_ms: Annotated[int, Field(ge=50, le=60_000)] = 1_000
     """How long before its instant an occurrence is claimed."""
     drain_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0
@@ -42,8 +42,7 @@ class Settings(BaseSettings):
     body_limit: Annotated[int, Field(ge=1_024, le=1 << 30)] = (1 << 20) + (16 << 10)
     """Bytes of a request's body to the API: a job's own body of 1 MiB, and room for what stands around it."""
     keep_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0
-    """History older than this is pruned; that of failures is kept `keep_failed_days`."""
-    keep_failed_days: Annotated[float, Field(gt=0, le=36_500)] = 90.0
+    """History older than this is pruned."""
     keep_per_job: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
     """Executions of one job beyond this number are pruned, oldest first."""
 
@@ -56,7 +55,10 @@ class Settings(BaseSettings):
 
 
 def load_settings(**given: object) -> Settings:
-    """The settings; those given as None were not given. Raises `Invalid` for the first one that cannot be taken."""
+    """The settings; `given` has what the command line can say, None for what it did not say.
+
+    Raises `Invalid` for the first one that cannot be taken.
+    """
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -65,4 +67,5 @@ def load_settings(**given: object) -> Settings:
         reason = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
         reason = reason.replace("Input should be", "must be")
         option = name.replace("_", "-")
-        raise Invalid(option, f"{reason} (set by --{option} or {PREFIX}{name.upper()})") from None
+        sources = [f"--{option}"] * (name in given) + [PREFIX + name.upper()]
+        raise Invalid(option, f"{reason} (set by {' or '.join(sources)})") from None

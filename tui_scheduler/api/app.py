@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -23,14 +22,12 @@ def create_app(
     control: Control,
     *,
     body_limit: int = BODY_LIMIT,
-    also_wrong: Callable[[], list[str]] = list,
 ) -> FastAPI:
-    """The application. `also_wrong` gives reasons to be unhealthy that `control` cannot know, one sentence each."""
+    """The application. `body_limit` is in bytes."""
     # The docs pages load their scripts from elsewhere, which a scheduler on a closed network cannot.
     app = FastAPI(title="tui-scheduler", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.control = control
     app.state.body_limit = body_limit
-    app.state.also_wrong = also_wrong
     add_error_handlers(app)
     app.include_router(router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it

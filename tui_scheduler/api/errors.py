@@ -6,7 +6,6 @@ The domain's exceptions are translated here, once.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +16,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from tui_scheduler.domain.errors import Conflict, Invalid, NotFound, SchedulerError, StoreUnavailable
-
-log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 1
 """What `Retry-After` says when the store is expected back: a lock wait or a failover is over within a second or few."""
@@ -87,7 +84,7 @@ def refusal(error: SchedulerError) -> Refused:
             headers = {"Retry-After": str(RETRY_AFTER_S)} if error.transient else {}
             return Refused(503, "unavailable", str(error), headers=headers)
         case _:
-            return _internal(error)
+            return _internal()
 
 
 def bad_query(error: RequestValidationError) -> Refused:
@@ -137,10 +134,9 @@ def add_error_handlers(app: FastAPI) -> None:
         return Response(status_code=400)  # nobody is there to read it
 
     @app.exception_handler(Exception)
-    async def on_bug(_request: Request, error: Exception) -> Response:
-        return answer(_internal(error))  # the framework raises it once more, so that the server logs it
+    async def on_bug(_request: Request, _error: Exception) -> Response:
+        return answer(_internal())  # it is raised once more afterwards, and the server logs it
 
 
-def _internal(error: Exception) -> Refused:
-    log.debug("answered with 500", exc_info=error)
+def _internal() -> Refused:
     return Refused(500, "internal", "something went wrong here; the server's log says more")

@@ -138,7 +138,7 @@ def metrics(view: Metrics) -> Object:
         "inFlight": view.in_flight,
         "waiting": view.waiting,
         "late": view.late,
-        "oldestLate": milliseconds(view.oldest_late),
+        "oldestLate": instant(view.oldest_late),
         "drift": {"p50": milliseconds(view.drift_p50), "p99": milliseconds(view.drift_p99)},
         "nodes": [_node(node) for node in view.nodes],
     }

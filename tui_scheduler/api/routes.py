@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -147,13 +146,10 @@ def get_metrics(control: Asked) -> Response:
 
 
 @router.get("/health", responses={503: {"description": "Occurrences are not being run; `reasons` says why."}})
-def get_health(control: Asked, request: Request) -> Response:
+def get_health(control: Asked) -> Response:
     """Whether occurrences are being run."""
-    view = render.health(control.health())
-    also: Callable[[], list[str]] = request.app.state.also_wrong
-    reasons = view["reasons"] + also()
-    ok = not reasons and view["status"] == "ok"
-    return Json(view | {"status": "ok" if ok else "unavailable", "reasons": reasons}, 200 if ok else 503)
+    health = control.health()
+    return Json(render.health(health), 200 if health.ok else 503)
 
 
 def _cursor(text: str) -> str:

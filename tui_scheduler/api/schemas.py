@@ -245,7 +245,7 @@ def _invalid(model: type[Fields], errors: list[ErrorDetails]) -> Invalid:
     path = _path(errors[0]["loc"])
     # A union complains once for each of its members.
     reasons = dict.fromkeys(_reason(error) for error in errors if _path(error["loc"]) == path)
-    return Invalid(path, " or ".join(reasons), example=EXAMPLES.get(path))
+    return Invalid(path or "body", " or ".join(reasons), example=EXAMPLES.get(path))
 
 
 def _unknown(model: type[Fields], paths: list[str]) -> Invalid:
@@ -275,7 +275,7 @@ def _path(loc: tuple[int | str, ...]) -> str:
             path += f"[{part}]"
         elif part not in UNION_MEMBERS:
             path += f".{part}" if path else part
-    return path or "body"
+    return path
 
 
 def _reason(error: ErrorDetails) -> str:
