@@ -32,8 +32,8 @@ MOVES: dict[str, tuple[Move, State, set[State]]] = {
 CASES = [(name, state) for name in MOVES for state in State]
 
 
-def execution(state: State = State.PENDING, **values: int) -> Execution:
-    return Execution(key=1, job_key=2, scheduled_for=10, fire_at=10, state=state, **values)
+def execution(state: State = State.PENDING, *, attempt: int = 0, claim_no: int = 0, rescues: int = 0) -> Execution:
+    return Execution(1, 2, 10, 10, state=state, attempt=attempt, claim_no=claim_no, rescues=rescues)
 
 
 @pytest.mark.parametrize(("name", "state"), CASES)

@@ -262,5 +262,8 @@ def _set_back(planned: int | None, now: int) -> str | None:
 def _behind(backlog: Backlog, now: int) -> str | None:
     if backlog.oldest is None or now - backlog.oldest <= BEHIND:
         return None
-    number = f"{backlog.late:,} or more" if backlog.is_more else f"{backlog.late:,}"
-    return f"{number} occurrences are late, the oldest by {(now - backlog.oldest) // SECOND} s"
+    since = f"{(now - backlog.oldest) // SECOND} s ago"
+    if backlog.late == 1:
+        return f"1 late occurrence, due {since}"
+    more = " or more" if backlog.is_more else ""
+    return f"{backlog.late:,}{more} late occurrences, the oldest due {since}"
