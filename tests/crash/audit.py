@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tests.crash.evidence import MILLISECOND, SECOND, Action, Arrival, Evidence, Record, Story
-from tests.crash.plan import GRACE, Regime, oldest_revision, plan_of, regimes_of
+from tests.crash.plan import Regime, oldest_revision, plan_of, regimes_of
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "lost", "skipped"})
 MAX_RESCUES = 5
@@ -23,7 +23,14 @@ GROUNDS = {"paused": Action.PAUSE, "deleted": Action.DELETE, "edited": Action.ED
 """A reason of skipping that only an order can give."""
 
 BACKLOG = 30 * SECOND
-"""How much later than an occurrence an order may come and still find it not run: an outage and catching up with it."""
+"""How much later than an occurrence an order may come and still find it not run, at the least: an outage and catching
+up with it. Where requests arrived later than that after their instant, it is as long as the latest of them."""
+
+LOOK_AHEAD = 2 * SECOND
+"""An order may skip what was planned before it, up to the engine's look-ahead after it."""
+
+OVERTAKEN = 5 * SECOND
+"""What runs this soon after an order that forbids it is called overtaken, and later than that unplanned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Case:
     arrivals: tuple[Arrival, ...]
     records: tuple[Record, ...]
     horizon: int
+    backlog: int = BACKLOG
 
     @cached_property
     def regimes(self) -> tuple[Regime, ...]:
@@ -101,8 +109,11 @@ def cases(evidence: Evidence) -> list[Case]:
         arrivals[arrival.job_id].append(arrival)
     for record in evidence.records:
         records[record.job_id].append(record)
+    latest = max((one.at - one.fire_at for one in evidence.arrivals), default=0)
+    backlog = max(BACKLOG, latest + SECOND)
     return [
-        Case(story, tuple(arrivals[story.id]), tuple(records[story.id]), evidence.horizon) for story in evidence.stories
+        Case(story, tuple(arrivals[story.id]), tuple(records[story.id]), evidence.horizon, backlog)
+        for story in evidence.stories
     ]
 
 
@@ -165,11 +176,22 @@ def doubled(case: Case) -> Iterator[Violation]:
 
 
 def unplanned(case: Case) -> Iterator[Violation]:
-    """Nothing was run that no order asked for."""
+    """Nothing was run that no order asked for, and nothing that an order had forbidden by then."""
     for record in case.records:
         is_judged = record.trigger == "schedule" and not record.is_skip and record.scheduled_for <= case.horizon
         if is_judged and record.scheduled_for not in case.plan:
-            yield case.accuse("unplanned", record.scheduled_for, f"no regime has it: {record}")
+            closed = last_close(case, record.scheduled_for)
+            if closed is None:
+                yield case.accuse("unplanned", record.scheduled_for, f"no regime has it: {record}")
+            else:
+                late = (record.scheduled_for - closed) // MILLISECOND
+                yield case.accuse("overtaken", record.scheduled_for, f"{late} ms after the grace: {record}")
+
+
+def last_close(case: Case, instant: int) -> int | None:
+    """When the last regime ended that had this instant, if that was only just before it."""
+    closes = (one.closes for one in case.regimes if one.has(instant) and 0 <= instant - one.closes <= OVERTAKEN)
+    return max(closes, default=None)
 
 
 def unrecorded(case: Case) -> Iterator[Violation]:
@@ -241,12 +263,7 @@ def has_grounds(case: Case, record: Record) -> bool:
     if order is not Action.EDIT and any(one.may_hold_at(record.last) for one in case.regimes if one.cadence is None):
         return True
     orders = [command for command in case.story.commands if command.action is order]
-    return any(command.asked - BACKLOG <= record.last <= command.answered + look_ahead(order) for command in orders)
-
-
-def look_ahead(order: Action) -> int:
-    """An edit may drop what was planned before it, and that lies up to a look-ahead after it."""
-    return 2 * SECOND if order is Action.EDIT else GRACE
+    return any(command.asked - case.backlog <= record.last <= command.answered + LOOK_AHEAD for command in orders)
 
 
 def miscounted(case: Case) -> Iterator[Violation]:

@@ -12,7 +12,8 @@ from tests.crash.load import Recipe, cadence_of
 class Entry:
     """A job that was created between `asked` and `answered`, and the orders it was given since.
 
-    Only a steered one is given any before the end. The schedules stand as text: an interval's cadence needs the creation instant, which only the database knows.
+    Only a steered one is given any before the end. The schedules stand as text: an interval's cadence needs the
+    creation instant, which only the database knows.
     """
 
     id: str

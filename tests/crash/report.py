@@ -32,10 +32,11 @@ def table(result: Result, tally: Tally, violations: list[Violation]) -> Iterator
         ("skipped", _counts(tally.skipped)),
         ("duplicates, at least once", f"{tally.duplicates} (without a rescue: {tally.unexplained})"),
         ("recorded as lost, at most once", tally.lost),
+        ("given up, at least once", f"{tally.given_up} (never arrived: {tally.given_up_unsent})"),
         ("twice, at most once", len(rules.get("twice", ()))),
         ("missing", len(rules.get("missing", ()))),
         ("drift, undisturbed", _drift(tally.drift.undisturbed)),
-        ("drift, near an outage", _drift(tally.drift.recovered)),
+        ("drift, after an outage", _drift(tally.drift.recovered)),
         ("violations", len(violations)),
     ]
     for name, value in rows:

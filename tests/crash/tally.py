@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from tests.crash.audit import Case, Violation, cases
-from tests.crash.evidence import Arrival, Evidence, Outage
+from tests.crash.evidence import Arrival, Evidence, Outage, Record
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Drift:
 @dataclass(frozen=True)
 class Tally:
     """`planned` counts required occurrences, `executed` those that arrived; `duplicates` are deliveries of one
-    attempt beyond its first, `unexplained` those of them without a rescue in the history.
+    attempt beyond its first, `unexplained` those of them without a rescue in the history. `lost` is at-most-once work
+    that may or may not have been sent, `given_up` at-least-once work that outlived too many nodes.
     """
 
     planned: int
@@ -34,6 +35,8 @@ class Tally:
     duplicates: int
     unexplained: int
     lost: int
+    given_up: int
+    given_up_unsent: int
     states: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
     drift: Drift = field(default_factory=Drift)
@@ -50,11 +53,21 @@ def tally(evidence: Evidence) -> Tally:
         manual=sum(record.trigger == "manual" for record in evidence.records),
         duplicates=sum(duplicates(case) for case in all_cases),
         unexplained=sum(unexplained(case) for case in all_cases),
-        lost=sum(record.state == "lost" for record in evidence.records),
+        lost=sum(len(lost(case)) for case in all_cases if case.story.at_most_once),
+        given_up=sum(len(lost(case)) for case in all_cases if not case.story.at_most_once),
+        given_up_unsent=sum(
+            record.scheduled_for not in case.arrived
+            for case in all_cases
+            for record in (() if case.story.at_most_once else lost(case))
+        ),
         states=Counter(record.state for record in evidence.records if not record.is_skip),
         skipped=skipped(evidence),
         drift=drift(evidence),
     )
+
+
+def lost(case: Case) -> list[Record]:
+    return [record for record in case.records if record.state == "lost"]
 
 
 def skipped(evidence: Evidence) -> Counter[str]:
@@ -83,6 +96,7 @@ def _deliveries(arrivals: Iterable[Arrival]) -> Counter[tuple[str, int, int]]:
 
 def drift(evidence: Evidence) -> Drift:
     """The lateness of the first arrival of each first attempt, apart for those that an outage disturbed."""
+    rescued = {(record.job_id, record.scheduled_for) for record in evidence.records if record.rescues}
     firsts: dict[str, Arrival] = {}
     for arrival in evidence.arrivals:
         if arrival.attempt == 1 and (arrival.key not in firsts or arrival.at < firsts[arrival.key].at):
@@ -91,7 +105,8 @@ def drift(evidence: Evidence) -> Drift:
     calm: list[int] = []
     hit: list[int] = []
     for arrival in firsts.values():
-        (hit if near.cover(arrival.fire_at) else calm).append(arrival.at - arrival.fire_at)
+        is_disturbed = near.cover(arrival.fire_at) or (arrival.job_id, arrival.scheduled_at) in rescued
+        (hit if is_disturbed else calm).append(arrival.at - arrival.fire_at)
     return Drift(tuple(sorted(calm)), tuple(sorted(hit)))
 
 

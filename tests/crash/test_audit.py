@@ -239,10 +239,11 @@ def test_a_skipped_stretch_accounts_for_what_it_names_and_nothing_else(record: R
         # What was overdue when the pause came, and what a pause covers, is skipped as paused.
         ((command(Action.PAUSE, 6.3, 6.4),), stretch(5, 6, 2, "paused"), []),
         ((command(Action.PAUSE, 4.3, 4.4), command(Action.RESUME, 7.9, 7.95)), stretch(5, 7, 3, "paused"), []),
-        # But not what is due after the resume: it was active again.
+        # What was planned when the pause came stays skipped, but what is due long after the resume is due.
+        ((command(Action.PAUSE, 4.3, 4.4), command(Action.RESUME, 5.3, 5.4)), stretch(6, 6, 1, "paused"), []),
         (
             (command(Action.PAUSE, 4.3, 4.4), command(Action.RESUME, 5.3, 5.4)),
-            stretch(6, 6, 1, "paused"),
+            stretch(7, 7, 1, "paused"),
             ["groundless"],
         ),
         ((command(Action.EDIT, 6.3, 6.4, EVERY_OTHER),), stretch(5, 5, 1, "edited"), []),
@@ -256,6 +257,12 @@ def test_an_order_justifies_skips_around_it_only(
     story = replace(STORY, commands=commands)
     skipped = [at(number) for number in range(1, 11) if record.first <= at(number) <= record.last]
     assert rules(plus(without(clean(story), *skipped), record)) == expected
+
+
+def test_what_runs_just_after_an_order_forbade_it_was_overtaken() -> None:
+    story = replace(STORY, commands=(command(Action.PAUSE, 4.3, 4.4),))
+    for second, rule in ((5, "overtaken"), (10, "unplanned")):
+        assert rules(plus(clean(story), Record("job", at(second), "succeeded"), arrival(at(second)))) == [rule]
 
 
 def test_an_edit_binds_the_request_after_its_grace() -> None:
