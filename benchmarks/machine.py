@@ -6,7 +6,9 @@ import os
 import platform
 import resource
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
 from typing import TypedDict
 
 WANTED_OPEN_FILES = 65_536
@@ -55,12 +57,17 @@ def pin(core: int | None, pid: int = 0) -> None:
 
     Only the thread that is named by `pid` is moved, so this comes before a process starts others.
     """
-    if core is not None and hasattr(os, "sched_setaffinity") and core in os.sched_getaffinity(0):
-        os.sched_setaffinity(pid, {core})
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        with suppress(OSError):
+            os.sched_setaffinity(pid, {core})
 
 
+@cache
 def cores_for_measuring() -> tuple[int | None, int | None]:
-    """A core for what is measured, another for the target and everything else; (None, None) if there is but one."""
+    """A core for what is measured, another for the target and everything else; (None, None) if there is but one.
+
+    The first answer stands: once this process has kept itself to the second core, it sees no other.
+    """
     if not hasattr(os, "sched_getaffinity"):
         return None, None
     usable = sorted(os.sched_getaffinity(0))
