@@ -29,7 +29,8 @@ from tests.crash.tally import tally
 from tests.crash.trial import Result, Terms, run
 
 DATABASES = ("sqlite", "postgresql")
-SHORT_KILLS = {"sqlite": 12, "postgresql": 5}
+SHORT_KILLS = {"sqlite": 12, "postgresql": 4}
+JOBS, SHORT_JOBS = 200, 140
 
 
 def main() -> int:
@@ -47,7 +48,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, help="on each database (30)")
     parser.add_argument("--database", choices=[*DATABASES, "both"], default="both")
     parser.add_argument("--seed", type=int, help="a random one, which is printed")
-    parser.add_argument("--jobs", type=int, default=200, help="about 0.7 firings a second each (200)")
+    parser.add_argument("--jobs", type=int, help=f"about 0.75 firings a second each ({JOBS}; {SHORT_JOBS} when short)")
     parser.add_argument("--nodes", type=int, default=1, help="servers on the one database (1)")
     parser.add_argument("--audit", type=Path, metavar="FOLDER", help="judge a kept folder, and run nothing")
     return parser.parse_args()
@@ -59,7 +60,8 @@ def terms_of(options: argparse.Namespace) -> Iterable[Terms]:
     for database in DATABASES if options.database == "both" else (options.database,):
         kills = options.kills or (SHORT_KILLS[database] if options.short else 30)
         waits = {"longest_pause": 1.5, "longest_life": 2.5} if options.short else {}
-        yield Terms(database, kills, seed, options.jobs, options.nodes, **waits)
+        jobs = options.jobs or (SHORT_JOBS if options.short else JOBS)
+        yield Terms(database, kills, seed, jobs, options.nodes, **waits)
 
 
 def carry_out(terms: Terms) -> int:
