@@ -527,7 +527,7 @@ def test_edits_of_different_jobs_are_numbered_in_the_order_they_commit(stage: St
     [
         (edits.KEY_OF, ("x",)),
         (edits.TIMER_OF, (1,)),
-        (edits.JOB_OF.params(job_key=1), ()),
+        (edits.JOB_OF, (1,)),
         (edits.PLANNED_OF, (1, T)),
         (edits.WAITING_OF, (1,)),
         (edits.WAITERS_OF, (1,)),

@@ -261,11 +261,11 @@ def test_a_paused_job_that_was_deleted_is_purged_too(jobs: JobStore, database: D
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
-        (statements.BY_ID.params(job_id="x"), ()),
-        (statements.BY_KEYS.params(keys=[1, 2, 3]), ()),
-        (statements.PAGE.params(after=5, count=10), ()),
-        (statements.CHANGED.params(after=5, count=10), ()),
-        (statements.TIMERS.params(keys=[1, 2, 3]), ()),
+        (statements.BY_ID, ("x",)),
+        (statements.BY_KEYS + "IN (?, ?, ?)", (1, 2, 3)),
+        (statements.TIMERS + "IN (?, ?, ?)", (1, 2, 3)),
+        (statements.PAGE, (5, 10)),
+        (statements.CHANGED, (5, 10)),
         (statements.KEY_OF, ("x",)),
         (statements.LAST_CHANGE_NO, ()),
         (statements.DELETED_BEFORE, (5,)),

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
-from sqlalchemy import update as update_of
+from sqlalchemy import Connection
 
 from tui_scheduler.domain.decisions import Occurrence, Stretch
 from tui_scheduler.domain.errors import Conflict, NotFound
 from tui_scheduler.domain.job import Job, JobSpec, JobState, Overlap
 from tui_scheduler.domain.revision import Planned, Revision, Timer, fires_differently, reschedule, start, stop
-from tui_scheduler.store.codec import DELETED_WHILE_PAUSED, JOB, JOB_COLUMNS, job_of, spec_values
+from tui_scheduler.store.codec import DELETED_WHILE_PAUSED, JOB_COLUMNS, SPEC_COLUMNS, job_of, spec_values
 from tui_scheduler.store.dialects import Dialect
 from tui_scheduler.store.hot import Values, rows, run, run_many
 from tui_scheduler.store.records import free_job
@@ -28,8 +26,11 @@ from tui_scheduler.store.records import free_job
 KEY_OF = "SELECT id FROM job WHERE public_id = ?"
 # Primary keys.
 TIMER_OF = "SELECT planned_through, next_fire_at, running_execution_id FROM timer WHERE job_id = ?"
-JOB_OF = select(*JOB_COLUMNS).where(JOB.c.id == bindparam("job_key"))
-WRITE_JOB = update_of(JOB).where(JOB.c.id == bindparam("job_key"))
+JOB_OF = f"SELECT {JOB_COLUMNS}, state AS stored_state FROM job WHERE id = ?"  # noqa: S608
+WRITE_JOB = f"""
+UPDATE job SET {", ".join(f"{name} = ?" for name in SPEC_COLUMNS)}, version = ?, updated_at = ?, change_no = ?,
+  state = ?, deleted_at = ? WHERE id = ?
+"""  # noqa: S608
 WRITE_TIMER = """
 UPDATE timer SET job_version = ?, priority = ?, planned_through = ?, next_fire_at = ? WHERE job_id = ?
 """
@@ -93,11 +94,11 @@ def hold(connection: Connection, dialect: Dialect, job_id: str | int) -> Held:
     """Lock the timer of a job, deleted or not, then read it. Raises `NotFound`."""
     key = job_id if isinstance(job_id, int) else next(iter(rows(connection, KEY_OF, job_id)), (None,))[0]
     timers = rows(connection, TIMER_OF + dialect.lock_rows_waiting, key)
-    row = connection.execute(JOB_OF, {"job_key": key}).one_or_none()
-    if row is None or not timers:
+    found = rows(connection, JOB_OF, key)
+    if not found or not timers:
         raise NotFound("job", str(job_id))
     timer = Timer(timers[0].planned_through, timers[0].next_fire_at)
-    return Held(job_of(row), row.state, timer, timers[0].running_execution_id)
+    return Held(job_of(found[0]), found[0].stored_state, timer, timers[0].running_execution_id)
 
 
 def update(
@@ -149,10 +150,7 @@ def delete(connection: Connection, dialect: Dialect, job_id: str, now: int) -> J
     edit.refuse_deleted()
     was_paused = edit.job.state is JobState.PAUSED
     revision = stop(edit.job, edit.held.timer, edit.planned(), now, JobState.DELETED)
-    columns: dict[str, Any] = {"deleted_at": now}
-    if was_paused:
-        columns["state"] = DELETED_WHILE_PAUSED
-    deleted = edit.revise(edit.job, revision, columns)
+    deleted = edit.revise(edit.job, revision, DELETED_WHILE_PAUSED if was_paused else None)
     edit.cancel_waiting("the job was deleted")
     return deleted
 
@@ -162,10 +160,9 @@ def restore(connection: Connection, dialect: Dialect, job_id: str, now: int) -> 
     edit = _Edit(connection, dialect, job_id, now)
     if edit.job.state is not JobState.DELETED:
         return edit.job
-    columns = {"deleted_at": None}
     if edit.held.stored_state == DELETED_WHILE_PAUSED:
-        return edit.write(replace(edit.job, state=JobState.PAUSED), edit.held.timer, columns)
-    return edit.revise(edit.job, start(edit.job, edit.held.timer, now), columns)
+        return edit.write(replace(edit.job, state=JobState.PAUSED), edit.held.timer)
+    return edit.revise(edit.job, start(edit.job, edit.held.timer, now))
 
 
 class _Edit:
@@ -193,9 +190,9 @@ class _Edit:
         found = rows(self._connection, PLANNED_OF + self._dialect.lock_rows, self.job.key, self._now)
         return [Planned(row.id, row.scheduled_for, row.fire_at) for row in found]
 
-    def revise(self, edited: Job, revision: Revision, columns: dict[str, Any] | None = None) -> Job:
+    def revise(self, edited: Job, revision: Revision, stored_state: str | None = None) -> Job:
         """Write a decision: the job, its timer, and the executions that follow from it."""
-        written = self.write(replace(edited, state=revision.state), revision.timer, columns)
+        written = self.write(replace(edited, state=revision.state), revision.timer, stored_state)
         self._plan(written, revision.add)
         self._record(written, revision.skips)
         dropped = [(revision.reason.value, self._now, execution.key) for execution in revision.drop]
@@ -209,17 +206,14 @@ class _Edit:
                 free_job(self._connection, written.key, self._now)
         return written
 
-    def write(self, edited: Job, timer: Timer, columns: dict[str, Any] | None = None) -> Job:
-        """Write the job as its next version, and its timer."""
+    def write(self, edited: Job, timer: Timer, stored_state: str | None = None) -> Job:
+        """Write the job as its next version, and its timer; `stored_state` where the column says more."""
         written = replace(edited, version=self.job.version + 1, updated_at=self._now)
-        numbers = {
-            "version": written.version,
-            "updated_at": self._now,
-            "change_no": self._dialect.next_change_no(self._connection),
-            "state": written.state.value,
-        }
-        spec = spec_values(written.spec) if written.spec is not self.job.spec else {}
-        self._connection.execute(WRITE_JOB.values(**spec, **(numbers | (columns or {}))), {"job_key": written.key})
+        change_no = self._dialect.next_change_no(self._connection)
+        state = stored_state or written.state.value
+        deleted_at = self._now if written.state is JobState.DELETED else None
+        numbers = (written.version, self._now, change_no, state, deleted_at)
+        run(self._connection, WRITE_JOB, *spec_values(written.spec), *numbers, written.key)
         priority = written.spec.priority
         position = (timer.planned_through, timer.next_fire_at)
         run(self._connection, WRITE_TIMER, written.version, priority, *position, written.key)

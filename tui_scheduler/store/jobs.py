@@ -6,54 +6,49 @@ One method, one transaction (`create_many` and `purge_deleted` say how they diff
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, Table, bindparam, insert, select, text
+from sqlalchemy import Connection, Row, TextClause, text
 
 from tui_scheduler.domain.errors import Invalid, NotFound
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import Job, JobSpec, JobState
 from tui_scheduler.domain.revision import Timer, first_timer
 from tui_scheduler.store import edits
-from tui_scheduler.store.codec import DELETED_STATES, JOB, JOB_COLUMNS, job_of, spec_values
+from tui_scheduler.store.codec import JOB_COLUMNS, SPEC_COLUMNS, job_of, spec_values
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.history import ExecutionRecord, read_executions
-from tui_scheduler.store.hot import rows, run
+from tui_scheduler.store.hot import Values, rows, run, run_many
 from tui_scheduler.store.ids import new_job_id
-from tui_scheduler.store.tables import TimerRow
-
-TIMER: Final[Table] = TimerRow.__table__  # type: ignore[attr-defined]
 
 CHUNK: Final = 1_000
 """Jobs written in one transaction by `create_many`: some 50 ms, so that a running engine hardly notices."""
 
 # uq_job_public_id.
-BY_ID: Final = select(*JOB_COLUMNS).where(JOB.c.public_id == bindparam("job_id"))
-# Primary key. `expanding` makes it one statement for any number of keys.
-BY_KEYS: Final = select(*JOB_COLUMNS).where(JOB.c.id.in_(bindparam("keys", expanding=True)))
-# Primary key, in its order; deleted jobs are stepped over.
-PAGE: Final = (
-    select(*JOB_COLUMNS)
-    .where(JOB.c.id > bindparam("after"), JOB.c.state.not_in(DELETED_STATES))
-    .order_by(JOB.c.id)
-    .limit(bindparam("count", type_=Integer))
-)
-# ix_job_change_no: one range, already in order.
-CHANGED: Final = (
-    select(*JOB_COLUMNS)
-    .where(JOB.c.change_no > bindparam("after"))
-    .order_by(JOB.c.change_no)
-    .limit(bindparam("count", type_=Integer))
-)
-TIMERS: Final = select(TIMER.c.job_id, TIMER.c.planned_through, TIMER.c.next_fire_at).where(
-    TIMER.c.job_id.in_(bindparam("keys", expanding=True))  # primary key
-)
-
-# uq_job_public_id.
+BY_ID = f"SELECT {JOB_COLUMNS} FROM job WHERE public_id = ?"  # noqa: S608
 KEY_OF = "SELECT id FROM job WHERE public_id = ?"
+# Primary key.
+BY_KEYS = f"SELECT {JOB_COLUMNS} FROM job WHERE id "  # noqa: S608
+TIMERS = "SELECT job_id, planned_through, next_fire_at FROM timer WHERE job_id "
+# Primary key, in its order; deleted jobs are stepped over.
+PAGE = f"""
+SELECT {JOB_COLUMNS} FROM job WHERE id > ? AND state NOT IN ('deleted', 'deleted paused') ORDER BY id LIMIT ?
+"""  # noqa: S608
+# ix_job_change_no: one range, already in order.
+CHANGED = f"SELECT {JOB_COLUMNS}, change_no FROM job WHERE change_no > ? ORDER BY change_no LIMIT ?"  # noqa: S608
 # Primary key of meta.
 LAST_CHANGE_NO = "SELECT value FROM meta WHERE name = 'change_no'"
+
+# `change_no` 0: created, never edited.
+INSERT_JOB = f"""
+INSERT INTO job ({", ".join(SPEC_COLUMNS)}, public_id, state, version, change_no, created_at, updated_at)
+VALUES ({"?, " * len(SPEC_COLUMNS)}?, 'active', 1, 0, ?, ?)
+"""  # noqa: S608
+INSERT_TIMER = """
+INSERT INTO timer (job_id, job_version, priority, planned_through, next_fire_at) VALUES (?, 1, ?, ?, ?)
+"""
 
 INSERT_MANUAL = """
 INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, trigger, state, attempt, claim_no, rescues,
@@ -69,8 +64,8 @@ SELECT id FROM job WHERE state IN ('deleted', 'deleted paused') AND deleted_at <
 SOME_EXECUTIONS = "SELECT id FROM execution WHERE job_id = ? LIMIT ?"
 # ix_attempt_execution; primary keys.
 PURGE: Final = (
-    "DELETE FROM attempt WHERE execution_id {keys}",
-    "DELETE FROM execution WHERE id {keys}",
+    "DELETE FROM attempt WHERE execution_id ",
+    "DELETE FROM execution WHERE id ",
 )
 PURGE_TIMER = "DELETE FROM timer WHERE job_id = ?"
 PURGE_JOB = "DELETE FROM job WHERE id = ?"
@@ -101,16 +96,16 @@ class JobStore:
     def get(self, job_id: str) -> Job:
         """The job with this public id."""
         with self._database.read() as connection:
-            row = connection.execute(BY_ID, {"job_id": job_id}).one_or_none()
-        if row is None or row.state in DELETED_STATES:
+            found = [job_of(row) for row in rows(connection, BY_ID, job_id)]
+        if not found or found[0].state is JobState.DELETED:
             raise NotFound("job", job_id)
-        return job_of(row)
+        return found[0]
 
     def get_by_keys(self, connection: Connection, keys: Collection[int]) -> list[Job]:
         """The jobs with these keys that there are, deleted ones too, in no order; inside the caller's transaction."""
         if not keys:
             return []
-        return [job_of(row) for row in connection.execute(BY_KEYS, {"keys": list(keys)})]
+        return [job_of(row) for row in self._by_keys(connection, BY_KEYS, keys)]
 
     def page(self, limit: int, after: str | None = None) -> list[Job]:
         """Jobs that are not deleted, oldest first, after the one with the id `after` (which may be deleted by now).
@@ -124,14 +119,14 @@ class JobStore:
                 if not found:
                     raise Invalid("after", f"there is no job with id {after!r} to go on after")
                 start = found[0].id
-            return [job_of(row) for row in connection.execute(PAGE, {"after": start, "count": limit})]
+            return [job_of(row) for row in rows(connection, PAGE, start, limit)]
 
     def timers(self, keys: Collection[int]) -> dict[int, Timer]:
         """Where the planning of these jobs stands."""
         if not keys:
             return {}
         with self._database.read() as connection:
-            found = connection.execute(TIMERS, {"keys": list(keys)}).all()
+            found = self._by_keys(connection, TIMERS, keys)
         return {row.job_id: Timer(row.planned_through, row.next_fire_at) for row in found}
 
     def changed_since(self, change_no: int, limit: int = 1000) -> list[tuple[int, Job]]:
@@ -141,8 +136,8 @@ class JobStore:
         on after the last one returned misses none.
         """
         with self._database.read() as connection:
-            found = connection.execute(CHANGED, {"after": max(change_no, 0), "count": limit})
-            return [(row.change_no, job_of(row)) for row in found]
+            found = rows(connection, CHANGED, max(change_no, 0), limit)
+        return [(row.change_no, job_of(row)) for row in found]
 
     def last_change_no(self) -> int:
         """The number of the last edit that was committed; 0 when there was none."""
@@ -209,37 +204,40 @@ class JobStore:
             keys = [row.id for row in rows(connection, SOME_EXECUTIONS, job_key, batch)]
             values = {"keys": dialect.list_value(keys)}
             for statement in PURGE if keys else ():
-                connection.execute(text(statement.format(keys=dialect.in_list("keys"))), values)
+                connection.execute(_in_keys(statement, dialect.in_list("keys")), values)
             if len(keys) == batch:
                 return len(keys)
             run(connection, PURGE_TIMER, job_key)
             run(connection, PURGE_JOB, job_key)
             return len(keys) + 1
 
+    def _by_keys(self, connection: Connection, statement: str, keys: Collection[int]) -> Sequence[Row[Any]]:
+        dialect = self._database.dialect
+        values = {"keys": dialect.list_value(keys)}
+        return connection.execute(_in_keys(statement, dialect.in_list("keys")), values).all()
+
+
+@lru_cache(maxsize=16)
+def _in_keys(statement: str, in_list: str) -> TextClause:
+    return text(statement + in_list)
+
 
 def _insert(connection: Connection, specs: Sequence[JobSpec], now: int, ids: Sequence[str]) -> list[Job]:
-    """Two statements for any number of jobs. `change_no` 0: created, never edited."""
-    common: dict[str, Any] = {
-        "state": JobState.ACTIVE.value,
-        "version": 1,
-        "change_no": 0,
-        "created_at": now,
-        "updated_at": now,
-    }
-    values = [{**spec_values(spec), **common, "public_id": job_id} for spec, job_id in zip(specs, ids, strict=True)]
-    keys = connection.execute(insert(JOB).returning(JOB.c.id, sort_by_parameter_order=True), values).scalars().all()
+    """Three statements for any number of jobs."""
+    run_many(
+        connection,
+        INSERT_JOB,
+        [(*spec_values(spec), job_id, now, now) for spec, job_id in zip(specs, ids, strict=True)],
+    )
+    # uq_job_public_id.
+    stored = f"SELECT public_id, id FROM job WHERE public_id IN ({', '.join('?' * len(ids))})"  # noqa: S608
+    keys = dict(tuple(row) for row in rows(connection, stored, *ids))
     jobs = [
-        Job(key, job_id, spec, JobState.ACTIVE, 1, now, now) for key, job_id, spec in zip(keys, ids, specs, strict=True)
+        Job(keys[job_id], job_id, spec, JobState.ACTIVE, 1, now, now) for job_id, spec in zip(ids, specs, strict=True)
     ]
-    connection.execute(insert(TIMER), [_timer_values(job, first_timer(job, now)) for job in jobs])
+    run_many(connection, INSERT_TIMER, [_timer_row(job, first_timer(job, now)) for job in jobs])
     return jobs
 
 
-def _timer_values(job: Job, timer: Timer) -> dict[str, Any]:
-    return {
-        "job_id": job.key,
-        "job_version": job.version,
-        "priority": job.spec.priority,
-        "next_fire_at": timer.next_fire_at,
-        "planned_through": timer.planned_through,
-    }
+def _timer_row(job: Job, timer: Timer) -> Values:
+    return (job.key, job.spec.priority, timer.planned_through, timer.next_fire_at)
