@@ -11,10 +11,24 @@ import trio
 from tui_scheduler.domain.execution import Outcome
 from tui_scheduler.domain.job import Request
 from tui_scheduler.engine.clock import SystemClock
+from tui_scheduler.engine.flight import Flight
 from tui_scheduler.engine.transport import Origin, Shot
 from tui_scheduler.engine.wire import Wire
 
 OURS = (("Idempotency-Key", "key-1"), ("X-Attempt", "1"))
+
+
+class JumpingClock(SystemClock):
+    """The machine's clocks, and a way to be later at once: timeouts are tested without waiting for them."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._ahead
+
+    def jump(self, seconds: float) -> None:
+        self._ahead += seconds
 
 
 class Flown:
@@ -30,6 +44,13 @@ class Flown:
         self._outcomes.append(outcome)
         self._ended.set()
 
+    @property
+    def received(self) -> int:
+        """The bytes of the response that the wire has taken so far."""
+        flight = self.shot.transport_state
+        reader = flight.holder.reader if isinstance(flight, Flight) and flight.holder is not None else None
+        return 0 if reader is None else reader.taken
+
     async def outcome(self) -> Outcome:
         await self._ended.wait()
         assert len(self._outcomes) == 1
@@ -39,8 +60,9 @@ class Flown:
 class Shooter:
     """Makes and fires shots."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, clock: JumpingClock) -> None:
         self.wire = wire
+        self.clock = clock
 
     def fire(self, request: str | Request, within: float = 10.0, *, may_reconnect: bool = True) -> Flown:
         flown = self.arm(request, within, may_reconnect=may_reconnect)
@@ -55,14 +77,19 @@ class Shooter:
     async def shoot(self, request: str | Request, within: float = 10.0, *, may_reconnect: bool = True) -> Outcome:
         return await self.fire(request, within, may_reconnect=may_reconnect).outcome()
 
+    async def overdue(self, flown: Flown) -> Outcome:
+        """The outcome once the time of a shot (10 s unless said otherwise) is up, which is now."""
+        self.clock.jump(10.0)
+        return await flown.outcome()
+
     def origin(self, url: str) -> Origin:
         origin = self.arm(url).shot.origin
         assert origin is not None
         return origin
 
     async def until(self, is_so: Callable[[Wire], bool]) -> None:
-        """Wait for a state of the wire that has no signal, at most ten seconds."""
-        with trio.fail_after(10):
+        """Wait for a state of the wire that has no signal, at most half a minute."""
+        with trio.fail_after(30):
             while not is_so(self.wire):  # noqa: ASYNC110
                 await trio.sleep(0.001)
 
@@ -71,8 +98,9 @@ class Shooter:
 async def shooting(*, max_connections: int = 1_000, **limits: Any) -> AsyncIterator[Shooter]:
     """A wire that is closed at the end, with nothing left open and no exception swallowed."""
     async with trio.open_nursery() as nursery:
-        wire = Wire(nursery, SystemClock(), max_connections=max_connections, **limits)
-        yield Shooter(wire)
+        clock = JumpingClock()
+        wire = Wire(nursery, clock, max_connections=max_connections, **limits)
+        yield Shooter(wire, clock)
         await wire.aclose()
         assert wire.counts.bugs == 0
         assert wire.in_flight == 0

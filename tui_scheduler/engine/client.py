@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import trio
@@ -39,6 +39,10 @@ class _TooLong(Exception):
     """The body is over the limit."""
 
 
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
 class _Journey:
     """What is known so far of a request that may be redirected: filled in on the way, told at the end."""
 
@@ -50,10 +54,15 @@ class _Journey:
         self.response: httpx.Response | None = None
         self.size = 0
         self.excerpt = b""
+        self._unprotected: _Closable | None = None
 
-    async def trace(self, event: str, _info: dict[str, Any]) -> None:
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
         """Told by httpcore of every step."""
-        if event == "connection.start_tls.started":
+        if event == "connection.connect_tcp.complete":
+            self._unprotected = info["return_value"]
+        elif event == "connection.start_tls.complete":
+            self._unprotected = None
+        elif event == "connection.start_tls.started":
             self.stage = "no TLS with"
         elif event == "http11.send_request_headers.started":
             self.stage = "no response from"
@@ -65,6 +74,12 @@ class _Journey:
         url = request.url
         port = url.port or (443 if url.scheme == "https" else 80)
         self.target = where(Origin(url.scheme, url.host, port))
+
+    async def close(self) -> None:
+        """Close what httpcore forgets: a connection whose TLS handshake is cancelled."""
+        if self._unprotected is not None:
+            with trio.CancelScope(shield=True):  # closes a socket, and waits for nobody
+                await self._unprotected.aclose()
 
     def stuck(self, timeout_s: float) -> Failure:
         """Where it hung when the time was up."""
@@ -130,6 +145,8 @@ async def send_following(
             failure = too_large(journey.target, limits.body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             failure = _translated(error, journey)
+        finally:
+            await journey.close()
     if scope.cancelled_caught:
         failure = journey.stuck(timeout_s)
     return journey.end(failure)
@@ -161,21 +178,24 @@ async def _fetch(
         request.method.upper(), url, content=body, headers=encoded, extensions=extensions
     ) as response:
         journey.response = response
-        async for piece in response.aiter_raw():
-            journey.size += len(piece)
-            if len(journey.excerpt) < limits.excerpt:
-                journey.excerpt = (journey.excerpt + piece)[: limits.excerpt]
-            if journey.size > limits.body:
-                raise _TooLong
+        with trio.CancelScope() as enough:
+            async for piece in response.aiter_raw():
+                journey.size += len(piece)
+                if len(journey.excerpt) < limits.excerpt:
+                    journey.excerpt = (journey.excerpt + piece)[: limits.excerpt]
+                if journey.size > limits.body:
+                    enough.cancel()  # ends the iteration from inside; leaving it would strand httpx's generators
+        if journey.size > limits.body:
+            raise _TooLong
 
 
 def _translated(error: Exception, journey: _Journey) -> Failure:
     target = journey.target
     if isinstance(error, httpx.TooManyRedirects):
         return Failure(OutcomeKind.REDIRECTS, f"stopped after {MAX_REDIRECTS} redirects, the last to {target}")
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return Failure(OutcomeKind.GARBAGE, f"{target} redirected to a URL that cannot be followed")
     causes = list(_causes(error))
+    if any(isinstance(cause, httpx.UnsupportedProtocol | httpx.InvalidURL) for cause in causes):
+        return Failure(OutcomeKind.GARBAGE, f"{target} redirected to a URL that cannot be followed")
     for cause in causes:
         if isinstance(cause, ssl.SSLError):
             return tls_failure(cause, target)

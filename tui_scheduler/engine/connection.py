@@ -44,10 +44,11 @@ class Stage(IntEnum):
     """How far a connection has come."""
 
     RESOLVING = 0
-    CONNECTING = 1
-    HANDSHAKING = 2
-    OPEN = 3
-    CLOSED = 4
+    PREPARING = 1
+    CONNECTING = 2
+    HANDSHAKING = 3
+    OPEN = 4
+    CLOSED = 5
 
 
 class Home(Protocol):
@@ -135,6 +136,7 @@ class Connection(Expiring, Holder):
             return
         self._addresses = list(answer)
         if self._home.origin.scheme == "https":
+            self.stage = Stage.PREPARING
             self._get_context(None)
         else:
             self.stage = Stage.CONNECTING
@@ -142,7 +144,7 @@ class Connection(Expiring, Holder):
 
     def _get_context(self, problem: TlsSetupError | None) -> None:
         """Go on with the context; another thread makes it the first time, and this is called again."""
-        if self.stage is not Stage.RESOLVING:
+        if self.stage is not Stage.PREPARING:
             return
         origin = self._home.origin
         contexts = self._surroundings.contexts
@@ -269,6 +271,8 @@ class Connection(Expiring, Holder):
         """A sentence on what of the opening did not end within `waited` µs."""
         if self.stage is Stage.RESOLVING:
             return f"{self._home.origin.host} did not resolve within {in_seconds(waited)}"
+        if self.stage is Stage.PREPARING:
+            return f"the certificates to trust for {self._where} were not read within {in_seconds(waited)}"
         if self.stage is Stage.HANDSHAKING:
             return f"TLS handshake with {self._where} not finished within {in_seconds(waited)}"
         return f"no connection to {self._where} within {in_seconds(waited)}"

@@ -47,7 +47,6 @@ class ResponseReader:
         "_limits",
         "_parser",
         "_room",
-        "_taken",
         "body_size",
         "excerpt",
         "has_surplus",
@@ -57,6 +56,7 @@ class ResponseReader:
         "is_head",
         "keeps_alive",
         "status",
+        "taken",
     )
 
     def __init__(self, limits: Limits) -> None:
@@ -67,7 +67,7 @@ class ResponseReader:
     def expect(self, *, is_head: bool) -> None:
         """Get ready for the next response; after HEAD it has no body whatever its headers say."""
         self._room = self._limits.excerpt
-        self._taken = 0
+        self.taken = 0
         self.body_size = 0
         self.excerpt = b""
         self.has_surplus = False
@@ -81,11 +81,11 @@ class ResponseReader:
     @property
     def is_untouched(self) -> bool:
         """Not a byte of the response has come."""
-        return self._taken == 0
+        return self.taken == 0
 
     def feed(self, data: bytes) -> bool:
         """Take bytes; True once the response is complete. Raises `Garbage` and `TooLarge`."""
-        self._taken += len(data)
+        self.taken += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
@@ -98,9 +98,9 @@ class ResponseReader:
             self.has_surplus = True
         if self.is_complete:
             return True
-        if not self.headers_complete and self._taken > self._limits.headers:
+        if not self.headers_complete and self.taken > self._limits.headers:
             raise Garbage(f"its headers are larger than {self._limits.headers:,} bytes")
-        if self._taken > self._limits.headers + self._limits.body or self.body_size > self._limits.body:
+        if self.taken > self._limits.headers + self._limits.body or self.body_size > self._limits.body:
             raise TooLarge
         return False
 

@@ -103,7 +103,11 @@ def _trust_of(origin: Origin) -> _Trust:
 
 
 def _make_context(trust: _Trust) -> ssl.SSLContext:
-    if trust.ca_file is None:
+    if not trust.verify:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif trust.ca_file is None:
         context = ssl.create_default_context()
     else:
         try:
@@ -112,9 +116,6 @@ def _make_context(trust: _Trust) -> ssl.SSLContext:
             raise TlsSetupError(f"the CA file {trust.ca_file} holds no PEM certificates") from error
         except OSError as error:
             raise TlsSetupError(f"the CA file {trust.ca_file} cannot be read: {error.strerror}") from error
-    if not trust.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
     return context
 
