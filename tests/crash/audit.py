@@ -159,10 +159,11 @@ def unfinished(case: Case) -> Iterator[Violation]:
 
 
 def given_up(case: Case) -> Iterator[Violation]:
-    """Only at-most-once work, or what outlived too many nodes, may be lost; only orders and policies cancel."""
+    """Only at-most-once work is lost, or what was sent and outlived too many nodes; only orders and policies cancel."""
     may_cancel = case.story.cancels or any(map(case.story.ordered, GROUNDS.values()))
     for record in case.records:
-        if record.state == "lost" and not case.story.at_most_once and record.rescues < MAX_RESCUES:
+        was_too_much = record.rescues >= MAX_RESCUES and record.scheduled_for in case.arrived
+        if record.state == "lost" and not case.story.at_most_once and not was_too_much:
             yield case.accuse("lost", record.scheduled_for, f"at least once, and yet {record}")
         if record.state == "cancelled" and not may_cancel:
             yield case.accuse("cancelled", record.scheduled_for, f"nobody asked for {record}")

@@ -162,6 +162,7 @@ def test_a_clean_trial_has_no_violation() -> None:
         ("unfinished", with_record(clean(), at(4), state="retrying")),
         ("unfinished", with_record(clean(), at(4), state="claimed")),
         ("lost", with_record(clean(), at(4), state="lost", rescues=1)),
+        ("lost", with_record(without(clean(), at(4), records=False), at(4), state="lost", rescues=5)),
         ("cancelled", with_record(clean(), at(4), state="cancelled")),
         ("doubled", plus(clean(), Record("job", at(4), "succeeded"))),
         ("unplanned", plus(clean(), Record("job", at(4.5), "succeeded"), arrival(at(4.5)))),
