@@ -246,6 +246,28 @@ def test_it_serves_and_stops_in_order(tmp_path: Path) -> None:
         assert [line for line in log if not line.startswith("ALERT ") and "[info" not in line] == []
 
 
+def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+    """The first one waits for an answer that never comes."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as target,
+        served("--db", str(tmp_path / "x.db"), home=tmp_path) as (process, client),
+    ):
+        hanging = {"schedule": "@every 1s", "api": f"http://127.0.0.1:{target.getsockname()[1]}/"}
+        assert client.post("/api/jobs", json=hanging).status_code == 201
+        target.settimeout(PATIENCE_S)
+        taken, _ = target.accept()
+        with taken:
+            taken.settimeout(PATIENCE_S)
+            assert taken.recv(10)
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(httpx.TransportError):  # it has heard the first one
+                while True:
+                    client.get("/api/health")
+            assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 130
+
+
 def test_an_engine_that_dies_takes_the_server_with_it(tmp_path: Path) -> None:
     """A table the engine needs is gone: that is no passing trouble, and pretending to serve would lose occurrences."""
     code = f"""

@@ -80,7 +80,8 @@ def _stop_on_signals(server: ApiServer) -> None:
         server.should_exit = True
 
     for number in STOP_SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP, and means it
+        # nohup ignores SIGHUP, and means it. A shell ignores SIGINT for what it starts with &, and means less by it.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, on_signal)
 
 

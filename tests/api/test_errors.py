@@ -121,3 +121,17 @@ def test_health_gives_its_reasons_and_never_fails(serve: Any) -> None:
     answer = serve(Failing(RuntimeError())).get("/api/health")
     assert answer.status_code == 503
     assert answer.json()["reasons"] == ["the database is gone"]
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1.evil.example", "null", "http://[", ""])
+def test_a_page_from_elsewhere_cannot_use_the_browser_against_us(serve: Any, origin: str) -> None:
+    api = serve(Failing(NotFound("job", JOB)))
+    for method, path, content in CALLS:
+        answer = api.request(method, path, json=content, headers={"Origin": origin})
+        assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
+
+
+def test_a_page_of_our_own_may(serve: Any) -> None:
+    api: httpx.Client = serve(Failing(NotFound("job", JOB)))
+    own = {"Origin": str(api.base_url).rstrip("/")}
+    assert api.post(f"/api/jobs/{JOB}/run", headers=own).status_code == 404

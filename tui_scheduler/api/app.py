@@ -45,5 +45,16 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas.update(bodies["$defs"])
         for field in schemas["JobChange"]["properties"].values():
             field.pop("default", None)  # what is left out stays as it is
+        _forget_framework_errors(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _forget_framework_errors(document: dict[str, Any]) -> None:
+    """FastAPI announces its own 422 for query parameters; ours is a 400 of the form of all our errors."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]

@@ -8,11 +8,22 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from tui_scheduler.api import render
+from tui_scheduler.api.answers import (
+    ExecutionInFull,
+    HealthShown,
+    History,
+    JobChanged,
+    JobDeleted,
+    JobShown,
+    MetricsShown,
+    RunAccepted,
+    described,
+)
 from tui_scheduler.api.document import Document, read_document
-from tui_scheduler.api.errors import ErrorBody, Json, Refused
+from tui_scheduler.api.errors import Json, Refused
 from tui_scheduler.api.schemas import JobChange, NewJob, read
 from tui_scheduler.control.control import Control
-from tui_scheduler.domain.errors import NotFound
+from tui_scheduler.domain.errors import Invalid, NotFound
 
 PAGE: Final = 1_000
 """The most jobs, or executions, one answer holds."""
@@ -20,16 +31,17 @@ PAGE: Final = 1_000
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def _control(request: Request) -> Control:
+# Dependencies are `async` only so that they run in place: each plain one would take a thread of its own.
+async def _control(request: Request) -> Control:
     control: Control = request.app.state.control
     return control
 
 
-def _job_id(job_id: str) -> str:
+async def _job_id(job_id: str) -> str:
     return _id("job", job_id)
 
 
-def _execution_id(execution_id: str) -> str:
+async def _execution_id(execution_id: str) -> str:
     return _id("execution", execution_id)
 
 
@@ -47,43 +59,65 @@ ExecutionId = Annotated[str, Depends(_execution_id)]
 Body = Annotated[Document, Depends(read_document)]
 
 
-def _refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": ErrorBody} for status in (*statuses, 503)}
-
-
 def _accepts(model: type[NewJob | JobChange]) -> dict[str, Any]:
     """The body for the OpenAPI document: it is read by hand (`document`), so FastAPI does not see it."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-router = APIRouter(prefix="/api", default_response_class=Json)
+HEALTH: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"model": HealthShown},
+    503: {"model": HealthShown, "description": "Occurrences are not being run; `reasons` says why."},
+}
 
 
-@router.post("/jobs", status_code=201, responses=_refusals(400, 413, 422), openapi_extra=_accepts(NewJob))
+async def _same_origin(request: Request) -> None:
+    """Refuse what a web page from elsewhere makes a browser send: on loopback nothing else would stop it.
+
+    Programs send no `Origin`; a page of our own would send our own address.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
+        raise Refused(403, "forbidden", "web pages from elsewhere may not use this API")
+
+
+router = APIRouter(prefix="/api", default_response_class=Json, dependencies=[Depends(_same_origin)])
+
+
+@router.post(
+    "/jobs",
+    status_code=201,
+    responses=described(400, 413, 422, answer=JobChanged, status=201),
+    openapi_extra=_accepts(NewJob),
+)
 def create_job(control: Asked, document: Body) -> Response:
     """Create a job; its first occurrence is the first one after now."""
     view = control.create_job(read(NewJob, document).spec())
     return Json(render.changed(view, "created"), 201, headers={"Location": f"/api/jobs/{view.job.id}"})
 
 
-@router.get("/jobs", responses=_refusals(400))
+@router.get("/jobs", responses=described(400, answer=list[JobShown]))
 def list_jobs(control: Asked, limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE, after: str | None = None) -> Response:
     """The jobs, oldest first, as an array; where there are more, `Link` has the address of the next ones."""
-    views = control.jobs(limit=limit, after=None if after is None else _cursor(after))
+    try:
+        views = control.jobs(limit=limit, after=None if after is None else _cursor(after))
+    except Invalid as error:  # a job that is gone for good
+        raise _bad_cursor(error.reason) from None
     headers = {}
     if len(views) == limit and control.jobs(limit=1, after=views[-1].job.id):
         headers["Link"] = f'</api/jobs?limit={limit}&after={views[-1].job.id}>; rel="next"'
     return Json([render.job(view) for view in views], headers=headers)
 
 
-@router.get("/jobs/{job_id}", responses=_refusals(404))
+@router.get("/jobs/{job_id}", responses=described(404, answer=JobShown))
 def get_job(control: Asked, job_id: JobId) -> Response:
     """One job."""
     return Json(render.job(control.job(job_id)))
 
 
-@router.put("/jobs/{job_id}", responses=_refusals(400, 404, 409, 413, 422), openapi_extra=_accepts(JobChange))
+@router.put(
+    "/jobs/{job_id}", responses=described(400, 404, 409, 413, 422, answer=JobChanged), openapi_extra=_accepts(JobChange)
+)
 def update_job(control: Asked, job_id: JobId, document: Body) -> Response:
     """Change any subset of a job's fields."""
     change = read(JobChange, document)
@@ -91,46 +125,46 @@ def update_job(control: Asked, job_id: JobId, document: Body) -> Response:
     return Json(render.changed(view, "updated"))
 
 
-@router.delete("/jobs/{job_id}", responses=_refusals(404, 409))
+@router.delete("/jobs/{job_id}", responses=described(404, 409, answer=JobDeleted))
 def delete_job(control: Asked, job_id: JobId) -> Response:
     """Delete a job; it can be restored for seven days."""
     control.delete_job(job_id)
     return Json({"jobId": job_id, "status": "deleted"})
 
 
-@router.post("/jobs/{job_id}/restore", responses=_refusals(404, 409))
+@router.post("/jobs/{job_id}/restore", responses=described(404, 409, answer=JobChanged))
 def restore_job(control: Asked, job_id: JobId) -> Response:
     """Undo a deletion."""
     return Json(render.changed(control.restore_job(job_id), "restored"))
 
 
-@router.post("/jobs/{job_id}/pause", responses=_refusals(404, 409))
+@router.post("/jobs/{job_id}/pause", responses=described(404, 409, answer=JobChanged))
 def pause_job(control: Asked, job_id: JobId) -> Response:
     """No further occurrence is run until the job is resumed."""
     return Json(render.changed(control.pause_job(job_id), "paused"))
 
 
-@router.post("/jobs/{job_id}/resume", responses=_refusals(404, 409))
+@router.post("/jobs/{job_id}/resume", responses=described(404, 409, answer=JobChanged))
 def resume_job(control: Asked, job_id: JobId) -> Response:
     """Go on from now; what fell into the pause is not made up for."""
     return Json(render.changed(control.resume_job(job_id), "resumed"))
 
 
-@router.post("/jobs/{job_id}/run", status_code=202, responses=_refusals(404, 409))
+@router.post("/jobs/{job_id}/run", status_code=202, responses=described(404, 409, answer=RunAccepted, status=202))
 def run_job(control: Asked, job_id: JobId) -> Response:
     """Run the job once, now, whatever its schedule."""
     view = control.run_now(job_id)
     return Json({"jobId": job_id, "executionId": view.id, "status": view.state.value}, 202)
 
 
-@router.get("/jobs/{job_id}/executions", responses=_refusals(400, 404))
+@router.get("/jobs/{job_id}/executions", responses=described(400, 404, answer=History))
 def list_executions(control: Asked, job_id: JobId, limit: Annotated[int, Query(ge=1, le=PAGE)] = 100) -> Response:
     """The history of a job, newest first."""
     views = control.executions(job_id, limit=limit)
     return Json({"jobId": job_id, "executions": [render.execution(view) for view in views]})
 
 
-@router.get("/executions/{execution_id}", responses=_refusals(404))
+@router.get("/executions/{execution_id}", responses=described(404, answer=ExecutionInFull))
 def get_execution(control: Asked, execution_id: ExecutionId) -> Response:
     """One execution with its attempts; none are kept for one that succeeded the first time."""
     view, attempts = control.execution(execution_id)
@@ -139,13 +173,13 @@ def get_execution(control: Asked, execution_id: ExecutionId) -> Response:
     )
 
 
-@router.get("/metrics", responses=_refusals())
+@router.get("/metrics", responses=described(answer=MetricsShown))
 def get_metrics(control: Asked) -> Response:
     """Totals over the nodes that live, counts over the store, and the drift."""
     return Json(render.metrics(control.metrics()))
 
 
-@router.get("/health", responses={503: {"description": "Occurrences are not being run; `reasons` says why."}})
+@router.get("/health", responses=HEALTH)
 def get_health(control: Asked) -> Response:
     """Whether occurrences are being run."""
     health = control.health()
@@ -155,5 +189,9 @@ def get_health(control: Asked) -> Response:
 def _cursor(text: str) -> str:
     folded = text.lower()
     if not _ID.fullmatch(folded):
-        raise Refused(400, "bad_request", "after: it is not the id of a job", field="after")
+        raise _bad_cursor("is not the id of a job")
     return folded
+
+
+def _bad_cursor(reason: str) -> Refused:
+    return Refused(400, "bad_request", f"after: {reason}", field="after")
