@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from hypothesis import given
@@ -44,26 +45,19 @@ FINE = {"schedule": "0 0 12 * * *", "api": "http://127.0.0.1/"}
 
 @given(st.binary() | text.map(lambda each: each.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
-    try:
+    with suppress(Refused, Invalid):
         assert isinstance(parse_document(body), dict)
-    except (Refused, Invalid):
-        pass
 
 
 @given(document, st.booleans())
 def test_any_object_is_a_job_or_refused(given: dict[str, Any], is_whole: bool) -> None:
     body = json.dumps(FINE | given if is_whole else given, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    try:
+    with suppress(Refused, Invalid):
         check(read(NewJob, parse_document(body)).spec(), now=NOW)
-    except (Refused, Invalid) as error:
-        assert str(error)
 
 
 @given(document)
 def test_any_change_of_a_job_is_a_job_or_refused(given: dict[str, Any]) -> None:
     spec = JobSpec(schedule=FINE["schedule"], request=Request(url=FINE["api"]))
-    try:
-        changed = read(JobChange, parse_document(json.dumps(given).encode())).applied_to(spec)
-        check(changed, now=NOW)
-    except (Refused, Invalid) as error:
-        assert str(error)
+    with suppress(Refused, Invalid):
+        check(read(JobChange, parse_document(json.dumps(given).encode())).applied_to(spec), now=NOW)
