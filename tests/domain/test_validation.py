@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import re
+import time
 import unicodedata
 from dataclasses import replace
 from typing import Any
@@ -321,6 +323,11 @@ def test_an_old_schedule_may_have_come_to_its_end() -> None:
         "(?i)done",
         "(abc)+",
         "((a|b)c)?",
+        r'"status"\s*:\s*"ok"',
+        r"^\s*ok\s*$",
+        r'"count":\s*\d+',
+        "(created|accepted|queued|done).*id",
+        ".*ok.*",
     ],
 )
 def test_patterns_that_are_taken(pattern: str) -> None:
@@ -338,11 +345,29 @@ def test_patterns_that_are_taken(pattern: str) -> None:
         "(.|b)*c",
         "(?:x|xx){10,}y",
         ".*a.*b.*c",
+        "a.*b.*c",
+        r"\s*\s*:",
+        r".*\s*:",
+        r"\d+\w*-",
+        "(?i)[a-z]+Z+[a-y]+Y!",
+        "[^a]*b[^c]*d",
         r"(\w+)\s\1",
         "(?=.*a)b",
         "(a{1,1000}){1,1000}",
         "(?>a+)+b",
+        "(a|aa)" * 16 + "b",
+        "a?" * 16 + "b",
+        "x?.{0,60}y?.*z",
     ],
 )
 def test_patterns_that_could_stall_are_refused(pattern: str) -> None:
     assert why_dangerous(pattern) is not None
+
+
+@pytest.mark.parametrize("pattern", ["a.*c", r"\s*:\s*;", "[a-z]+@[a-z]+!", ".*ok.*", r"x?.{0,60}y?z", "x?.*y?z"])
+@pytest.mark.parametrize("piece", ["ab", " ", " :", "a@", "x"])
+def test_a_pattern_that_is_taken_ends_soon_on_any_body(pattern: str, piece: str) -> None:
+    assert why_dangerous(pattern) is None
+    before = time.process_time()
+    re.search(pattern, piece * (4096 // len(piece)))
+    assert time.process_time() - before < 2  # this is 20 to 500 ms; two open ends take 4 s, nested ones years
