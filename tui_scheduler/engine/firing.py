@@ -98,7 +98,7 @@ class Firing:
     async def run(self) -> None:
         """Fire until cancelled."""
         while True:
-            if not self._ready:
+            while not self._ready:
                 self._some = trio.Event()
                 await self._some.wait()
             await self._clock.sleep_until(self._ready[0][0])

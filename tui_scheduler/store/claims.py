@@ -71,7 +71,7 @@ INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurren
 VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'skipped', 0, 0, 0, ?, ?, ?, ?, ?, ?, FALSE)
 ON CONFLICT (job_id, occurrence_key) DO NOTHING
 """
-STORED = "SELECT id FROM execution WHERE id = ?"
+STILL_TAKEN = "SELECT id FROM execution WHERE id = ? AND node_id = ? AND state = 'claimed'"
 
 # Primary keys.
 MOVE_TIMER = "UPDATE timer SET planned_through = ?, next_fire_at = ? WHERE job_id = ?"
@@ -251,18 +251,20 @@ class ClaimStore:
             fresh.append((key, job.key, job.version, at, fire_at, at, node, job.spec.priority))
             execution = Execution(key, job.key, at, fire_at, Trigger.SCHEDULE, State.CLAIMED, attempt=1, claim_no=1)
             claimed.claims.append(Claim(execution, entry, fire_at))
-        if run_many(connection, INSERT_CLAIMED, fresh) != len(fresh):
-            claimed.claims = [c for c in claimed.claims if rows(connection, STORED, c.execution.key)]
-        holds = [c for c in claimed.claims if c.execution.job_key in drafts.holds]
-        run_many(connection, HOLD_TIMER, [(c.execution.key, c.execution.job_key) for c in holds])
+        complete = run_many(connection, INSERT_CLAIMED, fresh) == len(fresh)
+        holds = [(c.execution.key, c.execution.job_key) for c in claimed.claims if c.execution.job_key in drafts.holds]
+        run_many(connection, HOLD_TIMER, holds)
         run_many(connection, INSERT_WAITER, [_waiter_row(next(keys), *draft) for draft in drafts.wait])
         run_many(connection, INSERT_SKIPPED, [_skipped_row(next(keys), *draft, now) for draft in drafts.skip])
         run_many(connection, MOVE_TIMER, drafts.moves)
         run_many(connection, FINISH_JOB, drafts.finished)
         run_many(connection, CANCEL_ORPHAN, drafts.orphans)
         again = [(node, entry.job.version, row.id) for entry, row in drafts.again]
-        run_many(connection, CLAIM_WAITING, again)
+        complete &= run_many(connection, CLAIM_WAITING, again) == len(again)
         claimed.claims.extend(_claim_again(entry, row) for entry, row in drafts.again)
+        if not complete:
+            # A backfill had the occurrence first; or what waited gave way to a newer occurrence in this transaction.
+            claimed.claims = [c for c in claimed.claims if rows(connection, STILL_TAKEN, c.execution.key, node)]
         return claimed
 
 
