@@ -148,6 +148,25 @@ async def test_an_aborted_shot_ends_at_once(shooter: Shooter, nursery: trio.Nurs
     assert (await flown.outcome()).kind is OutcomeKind.ABORTED
 
 
+async def test_closing_the_wire_ends_it_and_tells(nursery: trio.Nursery) -> None:
+    target = await start(nursery, hangs)
+    async with shooting() as shooter:
+        flown = shooter.fire(following(target.url))
+        await shooter.until(lambda _: bool(target.seen))
+    outcome = await flown.outcome()
+    assert (outcome.kind, outcome.sent) == (OutcomeKind.ABORTED, True)
+
+
+async def test_a_shot_aborted_before_it_could_start_is_not_sent(shooter: Shooter, nursery: trio.Nursery) -> None:
+    target = await start(nursery, answers(OK))
+    flown = shooter.fire(following(target.url))
+    shooter.wire.abort(flown.shot)
+    outcome = await flown.outcome()
+    assert (outcome.kind, outcome.sent) == (OutcomeKind.ABORTED, False)
+    assert (await shooter.shoot(following(target.url))).status == 200
+    assert len(target.seen) == 1
+
+
 async def test_retry_after_is_read(shooter: Shooter, nursery: trio.Nursery) -> None:
     target = await start(nursery, answers(response(b"", "429 Too Many Requests", Retry_After="3")))
     assert (await shooter.shoot(following(target.url))).retry_after == 3_000_000

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from tests.engine.shooting import Shooter, shooting
+from tests.engine.shooting import JumpingClock, Shooter, shooting
 from tests.engine.targets import (
     OK,
     Behaviour,
@@ -22,6 +22,8 @@ from tests.engine.targets import (
 )
 from tui_scheduler.domain.execution import Outcome, OutcomeKind
 from tui_scheduler.domain.job import Request
+from tui_scheduler.engine.clock import SystemClock
+from tui_scheduler.engine.wire import Wire
 
 
 @pytest.fixture
@@ -322,6 +324,31 @@ async def test_a_shot_aborted_while_it_waits_was_not_sent(nursery: trio.Nursery)
         shooter.wire.abort(waiting.shot)
         outcome = await waiting.outcome()
         assert (outcome.kind, outcome.sent, outcome.started_at) == (OutcomeKind.ABORTED, False, None)
+
+
+async def test_aborting_a_shot_that_was_not_fired_does_nothing(shooter: Shooter, nursery: trio.Nursery) -> None:
+    target = await start(nursery, answers(OK))
+    flown = shooter.arm(target.url)
+    shooter.wire.abort(flown.shot)
+    shooter.wire.fire(flown.shot)
+    assert (await flown.outcome()).status == 200
+    shooter.wire.abort(flown.shot)
+
+
+async def test_a_cancelled_nursery_leaves_nothing_open(nursery: trio.Nursery) -> None:
+    target = await start(nursery, hangs)
+    outcomes: list[Outcome] = []
+    async with trio.open_nursery() as inner:
+        wire = Wire(inner, SystemClock(), max_connections=10)
+        shooter = Shooter(wire, JumpingClock())
+        flown = shooter.arm(target.url)
+        flown.shot.done = outcomes.append
+        await wire.warm(shooter.origin(target.url), 3)
+        wire.fire(flown.shot)
+        await shooter.until(lambda _: bool(target.seen))
+        inner.cancel_scope.cancel()
+    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.ABORTED]
+    assert (wire.open_connections, wire.in_flight) == (0, 0)
 
 
 async def test_closing_the_wire_aborts_what_is_in_flight(nursery: trio.Nursery) -> None:

@@ -109,6 +109,7 @@ class Pool(Holder):
     def resend(self, flight: Flight) -> None:
         """Send on a fresh connection: the idle one was closed."""
         flight.needs_fresh = True
+        self._surroundings.counts.reconnects += 1
         self._queue(flight)
 
     def _queue(self, flight: Flight) -> None:

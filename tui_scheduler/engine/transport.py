@@ -24,11 +24,12 @@ class Origin:
 class Shot:
     """One attempt, ready to be sent. Mutable and lean: the hot path makes thousands a second.
 
-    Set by who arms: `request`, `headers` (ours: Idempotency-Key and so on), `timeout` µs from the send to the end of
-    the response, `may_reconnect` (at-least-once: a send on an idle connection that turns out closed may be made
-    again, once, on a fresh one), and `done`, called exactly once with the outcome, on the engine's thread.
-    Set by the transport: `origin`, `payload` (all bytes of the request) and `started_at`, the µs at which the first
-    byte left. `transport_state` is the transport's own.
+    Set by who arms: `request`, `headers` (ours: Idempotency-Key and so on), `timeout` µs from `fire` to the end of
+    the response (looking up, connecting and waiting for a connection included), `may_reconnect` (at-least-once: a
+    send on an idle connection that turns out closed may be made again, once, on a fresh one), and `done`, called
+    exactly once with the outcome, on the engine's thread.
+    Set by the transport: `origin` (None where there is nothing to warm), `payload` (all bytes of the request) and
+    `started_at`, the µs at which the first byte left. `transport_state` is the transport's own.
     """
 
     __slots__ = (
@@ -79,7 +80,10 @@ class Transport(Protocol):
         ...
 
     def fire(self, shot: Shot) -> None:
-        """Send now. Never blocks and never raises for anything the target or the network does; `shot.done` tells."""
+        """Send now. Never blocks and never raises for anything the target or the network does; `shot.done` tells.
+
+        `done` may be called before this returns: for a request that cannot be sent, or a connection refused at once.
+        """
         ...
 
     def abort(self, shot: Shot) -> None:

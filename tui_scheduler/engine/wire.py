@@ -30,6 +30,7 @@ from tui_scheduler.engine.tls import Contexts
 from tui_scheduler.engine.transport import Origin, Shot
 
 _TRIM_EVERY_S = 5.0
+_SHUTTING_DOWN = Failure(OutcomeKind.ABORTED, "the scheduler is shutting down")
 
 log = structlog.get_logger()
 
@@ -125,9 +126,11 @@ class Wire:
             return
         flight.take_off()
         if self._is_closed:
-            flight.fail(Failure(OutcomeKind.ABORTED, "the scheduler is shutting down"))
+            flight.fail(_SHUTTING_DOWN)
         elif shot.origin is None:
-            self._spawn(partial(self._follow, flight))
+            scope = trio.CancelScope()
+            flight.holder = _Task(scope)
+            self._spawn(partial(self._follow, flight, scope))
         else:
             pool = self._pools.get(shot.origin)
             if pool is None:
@@ -135,9 +138,10 @@ class Wire:
             pool.send(flight)
 
     def abort(self, shot: Shot) -> None:
-        """Give up a shot that was fired; its connection is closed. Nothing happens if it has ended."""
-        if isinstance(shot.transport_state, Flight):
-            shot.transport_state.drop(Failure(OutcomeKind.ABORTED, "given up on request"))
+        """Give up a shot that was fired; its connection is closed. Nothing happens before that, or after its end."""
+        flight = shot.transport_state
+        if isinstance(flight, Flight) and flight.holder is not None:
+            flight.drop(Failure(OutcomeKind.ABORTED, "given up on request"))
 
     async def aclose(self) -> None:
         """Close every connection, abort what is in flight, and end all tasks of the wire."""
@@ -185,36 +189,38 @@ class Wire:
                 if pool.is_unused():
                     del self._pools[origin]
 
-    async def _follow(self, flight: Flight) -> None:
+    async def _follow(self, flight: Flight, scope: trio.CancelScope) -> None:
         """The one path with a task for each shot: httpx follows the redirects, and keeps the time itself."""
-        client = await _client_module()
         shot = flight.shot
-        with trio.CancelScope() as scope:
-            flight.holder = _Task(scope)
-            self._surroundings.deadlines.discard(flight)
-            outcome = await client.send_following(
-                shot.request,
-                shot.headers,
-                shot.timeout / 1_000_000,
-                self._clock,
-                contexts=self._surroundings.contexts,
-                limits=self._surroundings.limits,
-                user_agent=self._user_agent,
-            )
-            flight.land(outcome)
+        try:
+            with scope:
+                client = await _client_module()
+                self._surroundings.deadlines.discard(flight)
+                flight.sent = True  # who ends it from outside cannot know how far it came
+                outcome = await client.send_following(
+                    shot.request,
+                    shot.headers,
+                    shot.timeout / 1_000_000,
+                    self._clock,
+                    contexts=self._surroundings.contexts,
+                    limits=self._surroundings.limits,
+                    user_agent=self._user_agent,
+                )
+                flight.land(outcome)
+        finally:
+            flight.fail(_SHUTTING_DOWN)  # unless it has ended
 
     def _shut(self) -> None:
         self._is_closed = True
-        why = Failure(OutcomeKind.ABORTED, "the scheduler is shutting down")
         pools = list(self._pools.values())
         for flight in [flight for pool in pools for flight in pool.waiting()]:
-            flight.drop(why)
+            flight.drop(_SHUTTING_DOWN)
         for pool in pools:
             pool.shut()
         for owner in self._poller.owners():
             if isinstance(owner, Connection):
                 if owner.flight is not None:
-                    owner.flight.drop(why)
+                    owner.flight.drop(_SHUTTING_DOWN)
                 owner.close()
 
     def _bug(self, owner: Watched, bug: Exception) -> None:
