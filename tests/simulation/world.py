@@ -182,6 +182,9 @@ class HeldLock:
     def release(self) -> None:
         self.held.pop(self.node, None)
 
+    def is_still_held(self) -> bool:
+        return self.node in self.held
+
 
 class SimulatedNode:
     """One machine: starts engines, one after the other, and lets them crash, freeze and stop."""

@@ -166,15 +166,17 @@ class Execution:
         """Returned unsent by its own node; the attempt does not count."""
         return self._to(State.PENDING, attempt=max(self.attempt - 1, 0))
 
-    def rescue(self, *, may_send_again: bool) -> Execution:
+    def rescue(self, *, may_send_again: bool, may_have_been_sent: bool = True) -> Execution:
         """Taken from a dead node: pending again, or lost when a second send is forbidden or it outlived too many.
 
-        The attempt that the dead node was making does not count as a retry.
+        The attempt that the dead node was making does not count as a retry, and a rescue counts only when the
+        instant had come: what was merely in hand cannot have harmed its node.
         """
         sent_once_at_most = self.state is State.RUNNING and not may_send_again
-        if sent_once_at_most or self.rescues >= MAX_RESCUES:
+        if sent_once_at_most or (may_have_been_sent and self.rescues >= MAX_RESCUES):
             return self._to(State.LOST)
-        return self._to(State.PENDING, attempt=max(self.attempt - 1, 0), rescues=self.rescues + 1)
+        rescues = self.rescues + (1 if may_have_been_sent else 0)
+        return self._to(State.PENDING, attempt=max(self.attempt - 1, 0), rescues=rescues)
 
     def _to(self, state: State, **changes: Any) -> Execution:
         if state not in LEGAL[self.state]:

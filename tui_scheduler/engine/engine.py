@@ -13,8 +13,10 @@ import trio
 from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.engine.arming import Arming
 from tui_scheduler.engine.claimer import Claimer
+from tui_scheduler.engine.clearing import Clearing
 from tui_scheduler.engine.counters import Counters
 from tui_scheduler.engine.firing import Firing
+from tui_scheduler.engine.follower import Follower
 from tui_scheduler.engine.hand import Hand
 from tui_scheduler.engine.keeper import Keeper
 from tui_scheduler.engine.node import Node
@@ -33,13 +35,15 @@ class Engine:
         self._world = world
         self._stopping = trio.Event()
         self._claimer: Claimer | None = None
+        self._follower: Follower | None = None
         self.counters = Counters()
         self.trouble = Trouble(world.log)
         self.node: int | None = None
 
     def wake(self) -> None:
         """Something changed in the store: look at once."""
-        if self._claimer is not None:
+        if self._claimer is not None and self._follower is not None:
+            self._follower.wake()
             self._claimer.wake()
 
     def stop(self) -> None:
@@ -72,14 +76,18 @@ class Engine:
             task_status.started()
             async with trio.open_nursery() as recording:
                 recording.start_soon(recorder.run)
-                recording.start_soon(keeper.keep_beating)
+                recording.start_soon(keeper.keep_beating, lock)
                 async with trio.open_nursery() as connecting:
                     transport = world.open_transport(connecting)
                     firing = Firing(world.clock, transport, pulse)
                     arming = Arming(transport, world.execution_id, settling.ended)
                     async with trio.open_nursery() as working:
-                        self._claimer = Claimer(node, firing, arming, settling, transport, connecting, change_no)
+                        follower = Follower(node, firing, arming, settling, transport, change_no)
+                        self._follower = follower
+                        self._claimer = Claimer(node, firing, arming, follower, transport, connecting)
+                        working.start_soon(follower.run)
                         working.start_soon(self._claimer.run)
+                        working.start_soon(Clearing(node, firing).run)
                         working.start_soon(firing.run)
                         working.start_soon(keeper.keep_watch)
                         working.start_soon(keeper.keep_pruning)
@@ -92,7 +100,7 @@ class Engine:
                 recording.cancel_scope.cancel()
             await self._leave(key, keeper)
         finally:
-            self._claimer = None
+            self._claimer = self._follower = None
             lock.release()
 
     async def _register(self) -> int:

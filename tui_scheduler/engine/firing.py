@@ -38,6 +38,7 @@ class Firing:
         self._uncleared: _Queue = []
         self._order = count()
         self._some = trio.Event()
+        self.some_uncleared = trio.Event()
         self._load: dict[int, dict[Origin, int]] = {}
 
     def add(self, held: Held) -> None:
@@ -53,19 +54,31 @@ class Firing:
     def hold_back(self, held: Held) -> None:
         """Not to be sent before `clear`."""
         self._push(self._uncleared, held)
+        self.some_uncleared.set()
 
     def clear(self, held: Held) -> None:
         """From now on it may be sent, at its instant."""
         self._push(self._ready, held)
         self._some.set()
 
-    def uncleared(self, until: int) -> list[Held]:
-        """Remove and return the at-most-once executions due at or before `until` (µs) that are still armed."""
-        found = []
-        while self._uncleared and self._uncleared[0][0] <= until:
+    @property
+    def has_uncleared(self) -> bool:
+        return bool(self._uncleared)
+
+    def uncleared(self, until: int, most: int) -> list[Held]:
+        """Remove and return up to `most` at-most-once executions due at or before `until` (µs) that are armed still.
+
+        One whose job may have been edited unseen stays back.
+        """
+        found: list[Held] = []
+        while self._uncleared and self._uncleared[0][0] <= until and len(found) < most:
+            if not self._pulse.may_fire(self._uncleared[0][0]):
+                break
             held = heappop(self._uncleared)[-1]
             if held.phase is Phase.ARMED:
                 found.append(held)
+        if not self._uncleared:
+            self.some_uncleared = trio.Event()
         return found
 
     def connections_needed(self, now: int, until: int) -> dict[Origin, int]:
@@ -80,13 +93,11 @@ class Firing:
         return needed
 
     def fire_due(self) -> None:
-        """Send everything whose instant has come, unless this node has been silent for too long."""
-        ready = self._ready
+        """Send everything whose instant has come, as far as this node may act."""
+        ready, may_fire = self._ready, self._pulse.may_fire
         now = self._clock.now()
-        if not ready or ready[0][0] > now or not self._pulse.is_fresh:
-            return
         fired = 0
-        while ready and ready[0][0] <= now:
+        while ready and ready[0][0] <= now and may_fire(ready[0][0]):
             held = heappop(ready)[-1]
             if held.phase is Phase.ARMED:
                 held.phase = Phase.FIRED
@@ -101,11 +112,11 @@ class Firing:
             while not self._ready:
                 self._some = trio.Event()
                 await self._some.wait()
-            await self._clock.sleep_until(self._ready[0][0])
-            if self._pulse.is_fresh:
-                self.fire_due()
-            else:
-                await trio.sleep(0.01)
+            due = self._ready[0][0]
+            await self._clock.sleep_until(due)
+            self.fire_due()
+            if self._ready and self._ready[0][0] <= self._clock.now():
+                await self._pulse.news()  # held back: by a silence of this node, or until it has looked at edits
 
     def _push(self, queue: _Queue, held: Held) -> None:
         heappush(queue, (held.due, held.entry.job.spec.priority, next(self._order), held))

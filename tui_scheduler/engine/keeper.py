@@ -8,8 +8,8 @@ from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.liveness import Sighting, is_stale, sight
 from tui_scheduler.engine.node import Node
-from tui_scheduler.engine.world import Alert
-from tui_scheduler.store.nodes import Pulse
+from tui_scheduler.engine.world import Alert, Lock
+from tui_scheduler.store.nodes import NodeFenced, Pulse
 from tui_scheduler.store.rescues import Lost
 
 SHOWN_AFTER = 1_000_000
@@ -33,11 +33,16 @@ class Keeper:
         await self._world.hop(self._world.stores.nodes.beat, self._node.key, self._world.clock.now(), counters)
         self._node.pulse.beat(began)
 
-    async def keep_beating(self) -> None:
-        """A heartbeat every second, and the sends that take long shown as running."""
+    async def keep_beating(self, lock: Lock) -> None:
+        """A heartbeat every second, and the sends that take long shown as running.
+
+        Raises `NodeFenced` when this node was declared dead, or may be at any moment because its lock is gone.
+        """
         while True:
             await trio.sleep(self._world.options.heartbeat_s)
             try:
+                if not await self._world.hop(lock.is_still_held):
+                    raise NodeFenced(self._node.key)
                 await self.beat()
                 await self._show_long_sends()
                 self._node.trouble.over("heartbeat")

@@ -1,25 +1,46 @@
-"""Whether this node may still act. Others may take its work once it has been silent; it must have stopped by then."""
+"""Whether this node may act: others must not have reason to think it dead, and it must have seen what users changed."""
 
 from __future__ import annotations
 
+import trio
+
 from tui_scheduler.engine.clock import Clock
+
+BINDS_AFTER = 250_000
+"""µs after its commit from which an edit, a pause or a deletion binds every node."""
 
 
 class Pulse:
-    """The time of this node's own last committed heartbeat, on the monotonic clock."""
+    """This node's last committed heartbeat, on the monotonic clock, and its last look at edits, on the wall clock."""
 
     def __init__(self, clock: Clock, stale_after_s: float) -> None:
         self._clock = clock
         self._bound_s = stale_after_s / 2
-        self._last = clock.monotonic()
+        self._last_beat = clock.monotonic()
+        self._looked_at: int | None = clock.now()
+        self._news = trio.lowlevel.ParkingLot()
         self.beats = 0
 
     def beat(self, began: float) -> None:
         """A heartbeat was committed; it counts from the moment it was begun (monotonic seconds)."""
-        self._last = began
+        self._last_beat = began
         self.beats += 1
+        self._news.unpark_all()
+
+    def looked(self, began: int | None) -> None:
+        """Edits committed before `began` (µs) are known here; None when the store cannot be read, nor then edited."""
+        self._looked_at = began
+        self._news.unpark_all()
 
     @property
     def is_fresh(self) -> bool:
         """False from half the time on after which others may declare this node dead: hold fire, claim nothing."""
-        return self._clock.monotonic() - self._last < self._bound_s
+        return self._clock.monotonic() - self._last_beat < self._bound_s
+
+    def may_fire(self, due: int) -> bool:
+        """Whether what is due at `due` (µs) may be sent: every edit that binds it must have been seen."""
+        return self.is_fresh and (self._looked_at is None or due - self._looked_at <= BINDS_AFTER)
+
+    async def news(self) -> None:
+        """Return at the next heartbeat or look."""
+        await self._news.park()

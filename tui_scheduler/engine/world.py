@@ -60,6 +60,8 @@ class Lock(Protocol):
 
     def release(self) -> None: ...
 
+    def is_still_held(self) -> bool: ...
+
 
 class Locks(Protocol):
     """Locks that the system drops when their holder dies."""

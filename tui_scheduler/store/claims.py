@@ -16,10 +16,20 @@ from typing import Any
 from sqlalchemy import Connection
 
 from tui_scheduler.domain.decisions import Occurrence, Plan, Standing, Stretch, plan
-from tui_scheduler.domain.execution import Execution, State, Trigger
+from tui_scheduler.domain.execution import Execution, SkipReason, State, Trigger
 from tui_scheduler.domain.job import PRIORITIES, Job, Overlap
+from tui_scheduler.store.admission import (
+    ASK_TO_CANCEL,
+    CANCEL_WAITING,
+    SKIP_WAITING,
+    Verdict,
+    admit,
+    is_busy,
+    waiting_execution,
+)
 from tui_scheduler.store.catalog import Catalog, Entry
 from tui_scheduler.store.database import Database
+from tui_scheduler.store.handover import HAND_OVER, WAITER
 from tui_scheduler.store.hot import Values, rows, run, run_many
 from tui_scheduler.store.jobs import JobStore
 from tui_scheduler.store.nodes import guard_node
@@ -45,8 +55,8 @@ ORDER BY next_fire_at LIMIT ?
 
 # ix_execution_waiting: one range, already in order; the timer by its primary key.
 DUE_WAITING = """
-SELECT e.next_attempt_at, e.job_id, t.job_version, e.id, e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt,
-  e.claim_no, e.rescues, e.started_at
+SELECT e.next_attempt_at, e.job_id, t.job_version, e.job_version AS planned_version, t.running_execution_id, e.id,
+  e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt, e.claim_no, e.rescues, e.started_at
 FROM execution e JOIN timer t ON t.job_id = e.job_id
 WHERE e.state IN ('pending', 'retrying') AND e.priority = ? AND e.next_attempt_at <= ?
 ORDER BY e.next_attempt_at LIMIT ?
@@ -75,7 +85,6 @@ STILL_TAKEN = "SELECT id FROM execution WHERE id = ? AND node_id = ? AND state =
 
 # Primary keys.
 MOVE_TIMER = "UPDATE timer SET planned_through = ?, next_fire_at = ? WHERE job_id = ?"
-HOLD_TIMER = "UPDATE timer SET running_execution_id = ? WHERE job_id = ?"
 FINISH_JOB = "UPDATE job SET state = 'finished', updated_at = ? WHERE id = ? AND state = 'active'"
 CLAIM_WAITING = """
 UPDATE execution SET state = 'claimed', node_id = ?, claim_no = claim_no + 1, attempt = attempt + 1, job_version = ?,
@@ -89,23 +98,6 @@ WHERE id = ? AND state IN ('pending', 'retrying')
 START = """
 UPDATE execution SET state = 'running'
 WHERE id = ? AND claim_no = ? AND node_id = ? AND state = 'claimed' AND NOT cancel_requested
-"""
-
-# What stands in the way of a job that does not allow overlap: primary key; ix_execution_waiting_job.
-RUNNING_STATE = "SELECT state FROM execution WHERE id = ?"
-WAITER = """
-SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NULL
-"""
-ASK_TO_CANCEL = "UPDATE execution SET cancel_requested = TRUE WHERE id = ? AND state IN ('claimed', 'running')"
-CANCEL_WAITING = """
-UPDATE execution SET state = 'cancelled', finished_at = ?, next_attempt_at = NULL,
-  error = 'cancelled: a newer occurrence is due'
-WHERE id = ? AND state IN ('pending', 'retrying')
-"""
-SKIP_WAITER = """
-UPDATE execution SET state = 'skipped', finished_at = ?, skip_reason = 'overlap', skip_from = scheduled_for,
-  skip_to = scheduled_for, skip_count = 1
-WHERE id = ? AND state = 'pending'
 """
 
 
@@ -132,6 +124,7 @@ class _Drafts:
 
     run: list[tuple[Entry, Occurrence]] = field(default_factory=list)
     holds: set[int] = field(default_factory=set)
+    """Keys of jobs that an execution taken here keeps busy."""
     wait: list[tuple[Entry, Occurrence]] = field(default_factory=list)
     skip: list[tuple[Entry, Stretch]] = field(default_factory=list)
     moves: list[Values] = field(default_factory=list)
@@ -204,8 +197,16 @@ class ClaimStore:
                     self._plan(connection, drafts, entry, row, now, horizon, free)
             elif entry is None:
                 drafts.orphans.append((now, row.id))
-            else:
-                drafts.again.append((entry, row))
+            elif row.job_id not in drafts.holds:  # else the next claim looks at it
+                self._take_waiting(connection, drafts, entry, row, now)
+
+    def _take_waiting(self, connection: Connection, drafts: _Drafts, entry: Entry, row: Any, now: int) -> None:
+        verdict = admit(connection, self._database.dialect, entry, row, now)
+        if verdict is not Verdict.NO:
+            drafts.again.append((entry, row))
+        if verdict is Verdict.GO_AND_HOLD:
+            drafts.holds.add(row.job_id)
+            run(connection, HAND_OVER, row.id, row.job_id)
 
     def _entries(self, connection: Connection, wanted: set[tuple[int, int]]) -> dict[int, Entry]:
         entries: dict[int, Entry] = {}
@@ -224,6 +225,8 @@ class ClaimStore:
         self, connection: Connection, drafts: _Drafts, entry: Entry, row: Any, now: int, horizon: int, free: int
     ) -> None:
         job = entry.job
+        if job.key in drafts.holds:
+            return  # taken in this transaction already: the next one finds it busy
         if job.spec.overlap is Overlap.ALLOW:
             decided = plan(job, entry.timetable, Standing(row.planned_through), now, horizon, free)
         else:
@@ -253,7 +256,7 @@ class ClaimStore:
             claimed.claims.append(Claim(execution, entry, fire_at))
         complete = run_many(connection, INSERT_CLAIMED, fresh) == len(fresh)
         holds = [(c.execution.key, c.execution.job_key) for c in claimed.claims if c.execution.job_key in drafts.holds]
-        run_many(connection, HOLD_TIMER, holds)
+        run_many(connection, HAND_OVER, holds)
         run_many(connection, INSERT_WAITER, [_waiter_row(next(keys), *draft) for draft in drafts.wait])
         run_many(connection, INSERT_SKIPPED, [_skipped_row(next(keys), *draft, now) for draft in drafts.skip])
         run_many(connection, MOVE_TIMER, drafts.moves)
@@ -271,10 +274,10 @@ class ClaimStore:
 def _standing(connection: Connection, job: Job, row: Any, now: int) -> Standing:
     """Whether an execution of the job is under way; one that waits for a retry gives way to `cancel` at once."""
     running = row.running_execution_id
-    state = rows(connection, RUNNING_STATE, running) if running is not None else []
-    if not state or State(state[0].state).is_final:
+    if not is_busy(connection, running):
         return Standing(row.planned_through)
-    if job.spec.overlap is Overlap.CANCEL and run(connection, CANCEL_WAITING, now, running):
+    gives_way = job.spec.overlap is Overlap.CANCEL
+    if gives_way and run(connection, CANCEL_WAITING, now, "cancelled: a newer occurrence is due", running):
         return Standing(row.planned_through)
     return Standing(row.planned_through, busy=True, waiting=bool(rows(connection, WAITER, job.key)))
 
@@ -282,7 +285,7 @@ def _standing(connection: Connection, job: Job, row: Any, now: int) -> Standing:
 def _make_way(connection: Connection, job: Job, running: int | None, decided: Plan, now: int) -> None:
     if decided.replace_waiting:
         for waiter in rows(connection, WAITER, job.key):
-            run(connection, SKIP_WAITER, now, waiter.id)
+            run(connection, SKIP_WAITING, now, SkipReason.OVERLAP.value, waiter.id)
     if decided.cancel_running:
         run(connection, ASK_TO_CANCEL, running)
 
@@ -301,16 +304,4 @@ def _skipped_row(key: int, entry: Entry, stretch: Stretch, now: int) -> Values:
 
 
 def _claim_again(entry: Entry, row: Any) -> Claim:
-    waiting = Execution(
-        key=row.id,
-        job_key=row.job_id,
-        scheduled_for=row.scheduled_for,
-        fire_at=row.fire_at,
-        trigger=Trigger(row.trigger),
-        state=State(row.state),
-        attempt=row.attempt,
-        claim_no=row.claim_no,
-        rescues=row.rescues,
-        first_started_at=row.started_at,
-    )
-    return Claim(waiting.claim(), entry, row.next_attempt_at)
+    return Claim(waiting_execution(row).claim(), entry, row.next_attempt_at)

@@ -19,8 +19,8 @@ from tui_scheduler.domain.job import Job, JobSpec, JobState, Overlap
 from tui_scheduler.domain.revision import Planned, Revision, Timer, fires_differently, reschedule, start, stop
 from tui_scheduler.store.codec import DELETED_WHILE_PAUSED, JOB_COLUMNS, SPEC_COLUMNS, job_of, spec_values
 from tui_scheduler.store.dialects import Dialect
+from tui_scheduler.store.handover import free_job
 from tui_scheduler.store.hot import Values, rows, run, run_many
-from tui_scheduler.store.records import free_job
 
 # uq_job_public_id.
 KEY_OF = "SELECT id FROM job WHERE public_id = ?"
@@ -132,6 +132,14 @@ def pause(connection: Connection, dialect: Dialect, job_id: str | int, now: int)
         return edit.job
     edit.refuse_finished("paused")
     return edit.revise(edit.job, stop(edit.job, edit.held.timer, edit.planned(), now, JobState.PAUSED))
+
+
+def pause_if_active(connection: Connection, dialect: Dialect, job_key: int, now: int) -> None:
+    """The engine's own pause: of a job that a user paused, ended or deleted meanwhile there is nothing to be said."""
+    try:
+        pause(connection, dialect, job_key, now)
+    except (Conflict, NotFound):
+        return
 
 
 def resume(connection: Connection, dialect: Dialect, job_id: str, now: int) -> Job:

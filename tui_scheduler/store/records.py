@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 
 from tui_scheduler.domain.execution import SkipReason, State
 from tui_scheduler.store.database import Database
+from tui_scheduler.store.edits import pause_if_active
+from tui_scheduler.store.handover import LOCK_TIMER, free_job
 from tui_scheduler.store.hot import Values, rows, run, run_many
 
 # All by primary key.
@@ -40,19 +42,6 @@ SELECT id, ?, node_id, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM execution WHERE {_MINE}
 CANCEL_REQUESTS = """
 SELECT id, claim_no, job_id FROM execution WHERE cancel_requested AND node_id = ? AND state IN ('claimed', 'running')
 """
-PAUSE_JOB = """
-UPDATE job SET state = 'paused', version = version + 1, change_no = ?, updated_at = ? WHERE id = ? AND state = 'active'
-"""
-PAUSE_TIMER = "UPDATE timer SET next_fire_at = NULL, job_version = job_version + 1 WHERE job_id = ?"
-
-# The end of an execution frees its job for the one that waits. Locked before the execution is touched, in the same
-# order as everywhere: timer, then execution.
-LOCK_TIMER = "SELECT running_execution_id FROM timer WHERE job_id = ?"
-WAITER = """
-SELECT id FROM execution WHERE job_id = ? AND state = 'pending' AND next_attempt_at IS NULL ORDER BY id LIMIT 1
-"""
-HAND_OVER = "UPDATE timer SET running_execution_id = ? WHERE job_id = ?"
-WAKE_WAITER = "UPDATE execution SET next_attempt_at = ? WHERE id = ? AND state = 'pending'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +104,10 @@ class RecordStore:
 
     def record(self, node: int, batch: list[Record]) -> int:
         """Write the ends of claims; returns how many were no longer this node's to write and were left alone."""
+        dialect = self._database.dialect
         with self._database.write() as connection:
+            if any(r.pause_job for r in batch):
+                dialect.serialize_edits(connection)  # before any row, as every edit does
             run_many(connection, INSERT_ATTEMPT, [_attempt_row(r, node) for r in batch if r.attempt is not None])
             free = [r for r in batch if not r.serial]
             written = run_many(connection, FINISH, [_finish_row(r, node) for r in free if r.skip_reason is None])
@@ -124,7 +116,7 @@ class RecordStore:
                 written += self._record_serial(connection, node, r)
             for r in batch:
                 if r.pause_job:
-                    self._pause(connection, r)
+                    pause_if_active(connection, dialect, r.job_key, r.finished_at)
         return len(batch) - written
 
     def give_back(self, node: int, held: Iterable[tuple[int, int]]) -> None:
@@ -153,21 +145,6 @@ class RecordStore:
         if written and r.state.is_final and held and held[0].running_execution_id == r.key:
             free_job(connection, r.job_key, r.finished_at)
         return written
-
-    def _pause(self, connection: Connection, r: Record) -> None:
-        dialect = self._database.dialect
-        dialect.serialize_edits(connection)
-        if run(connection, PAUSE_JOB, dialect.next_change_no(connection), r.finished_at, r.job_key):
-            run(connection, PAUSE_TIMER, r.job_key)
-
-
-def free_job(connection: Connection, job_key: int, now: int) -> None:
-    """The execution that kept a job busy has ended: the one that waits is due now and keeps it busy in turn."""
-    waiter = rows(connection, WAITER, job_key)
-    following = waiter[0].id if waiter else None
-    run(connection, HAND_OVER, following, job_key)
-    if following is not None:
-        run(connection, WAKE_WAITER, now, following)
 
 
 def _finish_row(r: Record, node: int) -> Values:

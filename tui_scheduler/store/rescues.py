@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from tui_scheduler.domain.execution import Execution, State, Trigger
 from tui_scheduler.domain.job import JobType, Overlap
 from tui_scheduler.store.database import Database
+from tui_scheduler.store.handover import LOCK_TIMER, free_job
 from tui_scheduler.store.hot import rows, run
-from tui_scheduler.store.records import LOCK_TIMER, free_job
 
 BATCH = 500
 
@@ -84,7 +84,9 @@ class RescueStore:
         return rescued
 
     def _take(self, connection: Connection, row: Any, now: int, rescued: Rescued) -> None:
-        after = _execution(row).rescue(may_send_again=row.type == JobType.ATLEAST_ONCE)
+        after = _execution(row).rescue(
+            may_send_again=row.type == JobType.ATLEAST_ONCE, may_have_been_sent=row.fire_at <= now
+        )
         if row.type is None or rows(connection, CANCEL_REQUESTED, row.id)[0].cancel_requested:
             rescued.cancelled += run(connection, TO_CANCELLED, now, "cancelled on request", row.id, row.claim_no)
             _free(connection, row, now)

@@ -1,0 +1,103 @@
+"""Whether an execution that waits may go now: its job may have changed meanwhile, or be busy.
+
+Most may, at no cost. The others are what an edit added, what a rescue gave back, and what belongs to jobs that do not
+allow overlap.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection
+
+from tui_scheduler.domain.decisions import recheck
+from tui_scheduler.domain.execution import Execution, SkipReason, State, Trigger
+from tui_scheduler.domain.job import Overlap
+from tui_scheduler.store.catalog import Entry
+from tui_scheduler.store.dialects import Dialect
+from tui_scheduler.store.handover import LOCK_TIMER, WAITER, free_job
+from tui_scheduler.store.hot import rows, run
+
+# Primary keys.
+RUNNING_STATE = "SELECT state FROM execution WHERE id = ?"
+ASK_TO_CANCEL = "UPDATE execution SET cancel_requested = TRUE WHERE id = ? AND state IN ('claimed', 'running')"
+CANCEL_WAITING = """
+UPDATE execution SET state = 'cancelled', finished_at = ?, next_attempt_at = NULL, error = ?
+WHERE id = ? AND state IN ('pending', 'retrying')
+"""
+SKIP_WAITING = """
+UPDATE execution SET state = 'skipped', finished_at = ?, skip_reason = ?, skip_from = scheduled_for,
+  skip_to = scheduled_for, skip_count = 1, next_attempt_at = NULL
+WHERE id = ? AND state = 'pending'
+"""
+WAIT_ON = "UPDATE execution SET next_attempt_at = NULL WHERE id = ? AND state = 'pending'"
+
+
+class Verdict(Enum):
+    """`GO_AND_HOLD`: it goes, and keeps its job busy from now on. `NO`: dealt with; there is nothing to claim."""
+
+    GO = "go"
+    GO_AND_HOLD = "go and hold"
+    NO = "no"
+
+
+def waiting_execution(row: Any) -> Execution:
+    """A row of `claims.DUE_WAITING` as the domain has it."""
+    return Execution(
+        key=row.id,
+        job_key=row.job_id,
+        scheduled_for=row.scheduled_for,
+        fire_at=row.fire_at,
+        trigger=Trigger(row.trigger),
+        state=State(row.state),
+        attempt=row.attempt,
+        claim_no=row.claim_no,
+        rescues=row.rescues,
+        first_started_at=row.started_at,
+    )
+
+
+def admit(connection: Connection, dialect: Dialect, entry: Entry, row: Any, now: int) -> Verdict:
+    """Decide about a locked row of `claims.DUE_WAITING`, and write down what is not to go."""
+    if row.planned_version != entry.job.version:
+        verdict = recheck(waiting_execution(row).claim(), entry.job, entry.timetable)
+        if verdict.state is not State.CLAIMED:
+            _end(connection, row, now, verdict.skip_reason)
+            return Verdict.NO
+    if entry.job.spec.overlap is Overlap.ALLOW or row.trigger != Trigger.SCHEDULE:
+        return Verdict.GO
+    if row.running_execution_id == row.id:
+        return Verdict.GO
+    return _contend(connection, dialect, entry, row, now)
+
+
+def is_busy(connection: Connection, running: int | None) -> bool:
+    """Whether the execution a timer names as under way has not ended."""
+    found = rows(connection, RUNNING_STATE, running) if running is not None else []
+    return bool(found) and not State(found[0].state).is_final
+
+
+def _end(connection: Connection, row: Any, now: int, reason: SkipReason | None) -> None:
+    if reason is None or not run(connection, SKIP_WAITING, now, reason.value, row.id):
+        run(connection, CANCEL_WAITING, now, "the job was deleted or changed", row.id)
+    if row.running_execution_id == row.id:
+        free_job(connection, row.job_id, now)
+
+
+def _contend(connection: Connection, dialect: Dialect, entry: Entry, row: Any, now: int) -> Verdict:
+    """An edit added this occurrence to a job that may be busy: the overlap policy decides, as in planning."""
+    (timer,) = rows(connection, LOCK_TIMER + dialect.lock_rows_waiting, row.job_id)
+    running = timer.running_execution_id
+    if not is_busy(connection, running):
+        return Verdict.GO_AND_HOLD
+    has_waiter = bool(rows(connection, WAITER, row.job_id))
+    if entry.job.spec.overlap is Overlap.SKIP or has_waiter:
+        run(connection, SKIP_WAITING, now, SkipReason.OVERLAP.value, row.id)
+        return Verdict.NO
+    run(connection, WAIT_ON, row.id)
+    if entry.job.spec.overlap is Overlap.CANCEL:
+        run(connection, ASK_TO_CANCEL, running)
+        if run(connection, CANCEL_WAITING, now, "cancelled: a newer occurrence is due", running):
+            free_job(connection, row.job_id, now)
+    return Verdict.NO
