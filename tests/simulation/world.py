@@ -298,7 +298,9 @@ class SimulatedNode:
             open_transport=lambda nursery: SimulatedTransport(nursery, self),
             alert=self.alerts.append,
             log=lambda event, **details: self.log.append((event, details)),
-            options=Options(slots=40, keep_age=None, drain_s=5.0, tick_s=self.random.choice((0.1, 0.2)), record_every_s=0.05),
+            options=Options(
+                slots=40, keep_age=None, drain_s=5.0, tick_s=self.random.choice((0.1, 0.2)), record_every_s=0.05
+            ),
             draw=self.random.random,
             host=f"node-{self.number}",
             version="simulated",

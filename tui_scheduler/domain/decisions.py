@@ -17,6 +17,9 @@ from tui_scheduler.domain.job import CatchUp, Job, JobSpec, JobState, JobType, O
 MAX_PLANNED = 100
 """Occurrences of one job planned in one transaction at the most; the rest follow in the next."""
 
+BINDS_AFTER = 250_000
+"""µs after its commit from which an edit, a pause or a deletion binds every occurrence on every node."""
+
 LONGEST_RETRY_AFTER = 24 * 3600 * 1_000_000
 """A target may ask for patience, but not for ever."""
 
@@ -334,13 +337,14 @@ def recheck(execution: Execution, edited: Job, timetable: Timetable) -> Recheck:
     """Decide about an armed execution whose job was edited: kept (to be rendered anew), skipped or cancelled.
 
     A pause, and a schedule that no longer has the instant, bind only what the schedule made and what was not tried
-    yet: a run that a user asked for, and the retry of one that began, go on.
+    yet: a run that a user asked for, and the retry of one that began, go on. One rescued from a node that died may
+    have begun, unless its instant lay so long after the edit that the node knew better than to send it.
     """
+    may_have_been_sent = execution.rescues > 0 and execution.fire_at <= edited.updated_at + BINDS_AFTER
+    is_untried = execution.trigger is Trigger.SCHEDULE and execution.attempt <= 1 and not may_have_been_sent
     if edited.state is JobState.DELETED:
-        if execution.trigger is Trigger.SCHEDULE and execution.attempt <= 1:
-            return Recheck(State.SKIPPED, SkipReason.DELETED)
-        return Recheck(State.CANCELLED)
-    if execution.trigger is not Trigger.SCHEDULE or execution.attempt > 1:
+        return Recheck(State.SKIPPED, SkipReason.DELETED) if is_untried else Recheck(State.CANCELLED)
+    if not is_untried:
         return KEEP
     if edited.state is JobState.PAUSED:
         return Recheck(State.SKIPPED, SkipReason.PAUSED)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import trio
 
+from tui_scheduler.domain.decisions import BINDS_AFTER
 from tui_scheduler.engine.clock import Clock
-
-BINDS_AFTER = 250_000
-"""µs after its commit from which an edit, a pause or a deletion binds every node."""
 
 
 class Pulse:
