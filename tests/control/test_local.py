@@ -16,6 +16,7 @@ from tui_scheduler.domain.errors import Conflict, Invalid, NotFound
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import JobSpec, JobState, Request
 from tui_scheduler.domain.retry import SECOND
+from tui_scheduler.store.claims import ClaimStore
 from tui_scheduler.store.database import Database, open_database
 from tui_scheduler.store.hot import run
 from tui_scheduler.store.jobs import JobStore
@@ -165,6 +166,17 @@ def test_a_run_by_hand_is_an_execution_at_once(world: World) -> None:
     assert world.control.executions(job_id) == [view]
     assert world.control.execution(view.id) == (view, [])
     assert world.woken == 3
+
+
+def test_what_is_claimed_ahead_is_in_the_history_from_its_instant_on(world: World) -> None:
+    job_id = world.control.create_job(SPEC).job.id
+    node, due = world.beat(), T + 60 * SECOND
+    assert ClaimStore(world.database).claim(node, due - SECOND, due, 10).claims
+    world.now = due - 1
+    assert world.control.executions(job_id) == []
+    world.now = due
+    (view,) = world.control.executions(job_id)
+    assert (view.scheduled_for, view.state) == (due, State.CLAIMED)
 
 
 def test_an_execution_comes_with_its_attempts(world: World) -> None:

@@ -17,6 +17,7 @@ from tui_scheduler.store.ids import execution_id
 from tui_scheduler.store.jobs import JobStore
 
 T = 1_795_000_020 * SECOND
+LATER = T + 3600 * SECOND
 SPEC = JobSpec("0 * * * * *", Request("http://localhost/"))
 
 INSERT = """
@@ -56,7 +57,7 @@ def test_a_history_is_newest_first_planned_and_other_executions_merged(
     insert(database, job, 2, 3, 6, trigger="manual")
     other = JobStore(database).create(SPEC, T).key
     insert(database, other, 4)
-    found = [((record.scheduled_for - T) // SECOND, record.trigger) for record in history.of_job(job, 100)]
+    found = [((record.scheduled_for - T) // SECOND, record.trigger) for record in history.of_job(job, LATER, 100)]
     assert found == [
         (7, "schedule"),
         (6, "manual"),
@@ -66,20 +67,45 @@ def test_a_history_is_newest_first_planned_and_other_executions_merged(
         (2, "manual"),
         (1, "schedule"),
     ]
-    assert [record.key for record in history.of_job(job, 3)] == [record.key for record in history.of_job(job, 100)][:3]
-    assert history.of_job(other + 1, 10) == []
+    assert history.of_job(job, LATER, 3) == history.of_job(job, LATER, 100)[:3]
+    assert history.of_job(other + 1, LATER, 10) == []
 
 
 def test_unfinished_and_skipped_executions_are_shown_too(database: Database, history: History, job: int) -> None:
     states = ["pending", "claimed", "running", "retrying", "skipped", "lost"]
     for offset, state in enumerate(states):
         insert(database, job, offset, state=state)
-    assert [record.state for record in history.of_job(job, 10)] == states[::-1]
+    assert [record.state for record in history.of_job(job, LATER, 10)] == states[::-1]
+
+
+def test_what_is_merely_planned_is_no_history_yet(database: Database, history: History, job: int) -> None:
+    insert(database, job, 1, 2, 3, state="claimed")
+    insert(database, job, 4, state="pending")
+    insert(database, job, 2, 3, state="pending", trigger="manual")
+
+    def seen(seconds: int) -> list[tuple[int, str]]:
+        found = history.of_job(job, T + seconds * SECOND, 100)
+        return [((record.scheduled_for - T) // SECOND, record.trigger) for record in found]
+
+    assert seen(0) == []
+    assert seen(2) == [(2, "schedule"), (2, "manual"), (1, "schedule")]
+    assert len(seen(4)) == 6
+    assert [record.scheduled_for for record in history.of_job(job, T + 2 * SECOND, 1)] == [T + 2 * SECOND]
+
+
+def test_what_has_begun_or_ended_stays_history_when_the_clock_is_set_back(
+    database: Database, history: History, job: int
+) -> None:
+    insert(database, job, 1, 2, 3)
+    with database.write() as connection:
+        run_many(connection, "UPDATE execution SET finished_at = ? WHERE scheduled_for = ?", [(T, T + 2 * SECOND)])
+        run_many(connection, "UPDATE execution SET started_at = ? WHERE scheduled_for = ?", [(T, T + 3 * SECOND)])
+    assert [record.scheduled_for for record in history.of_job(job, T, 10)] == [T + 3 * SECOND, T + 2 * SECOND]
 
 
 def test_an_execution_is_found_by_its_public_id_alone(database: Database, history: History, job: int) -> None:
     insert(database, job, 1)
-    (record,) = history.of_job(job, 1)
+    (record,) = history.of_job(job, LATER, 1)
     public_id = history.id_of(record)
     assert public_id == execution_id(record.key, T + SECOND, database.salt)
     assert history.find(public_id) == history.find(public_id.upper()) == record
@@ -90,7 +116,7 @@ def test_an_id_that_is_nearly_right_finds_nothing(
     database: Database, history: History, job: int, key: int, scheduled_for: int, salt: int
 ) -> None:
     insert(database, job, 1)
-    (record,) = history.of_job(job, 1)
+    (record,) = history.of_job(job, LATER, 1)
     assert history.find(execution_id(record.key + key - 1, T + scheduled_for, database.salt ^ salt)) is None
     assert history.find("nonsense") is None
 
@@ -106,7 +132,7 @@ def test_an_execution_names_its_job_and_its_node(database: Database, history: Hi
         )
     (node,) = history.nodes()
     insert(database, job, 1, node=1)
-    (record,) = history.of_job(job, 1)
+    (record,) = history.of_job(job, LATER, 1)
     assert record.node == node.id == "0" * 32
     assert record.job_id == JobStore(database).page(1)[0].id
 
@@ -225,8 +251,8 @@ EACH = len(PRIORITIES)
     ("statement", "values", "whole"),
     [
         (statements.EXECUTION, (1,), ()),
-        (statements.PLANNED_OF_JOB, (1, 10), ()),
-        (statements.EXTRA_OF_JOB, (1, 10), ()),
+        (statements.PLANNED_OF_JOB, (1, T, 10), ()),
+        (statements.EXTRA_OF_JOB, (1, T, 10), ()),
         (statements.ATTEMPTS, (1,), ()),
         (statements.JOBS_BY_STATE, (), ("ix_job_state",)),
         (statements.LATE_TIMERS, (T, 10) * EACH, ()),

@@ -116,7 +116,7 @@ class LocalControl:
     def executions(self, job_id: str, *, limit: int = 100) -> list[ExecutionView]:
         """See `Control`."""
         job = self._jobs.get(job_id)
-        return [self._execution_view(record) for record in self._history.of_job(job.key, limit)]
+        return [self._execution_view(record) for record in self._history.of_job(job.key, self._now(), limit)]
 
     def execution(self, execution_id: str) -> tuple[ExecutionView, list[AttemptView]]:
         """See `Control`."""

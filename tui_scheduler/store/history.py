@@ -98,14 +98,18 @@ _JOINED: Final = "execution e JOIN job j ON j.id = e.job_id LEFT JOIN node n ON 
 # Primary keys, all three.
 EXECUTION = f"SELECT {_COLUMNS} FROM {_JOINED} WHERE e.id = ?"  # noqa: S608
 
+# What was claimed ahead is a plan until its instant has come: at most a look-ahead of rows to step over. What has begun
+# or ended is history whatever the clock says: it may have been set back.
+_IS_HISTORY: Final = "(e.fire_at <= ? OR e.started_at IS NOT NULL OR e.finished_at IS NOT NULL)"
+
 # uq_execution_occurrence, read backwards; the other two by primary key.
 PLANNED_OF_JOB = f"""
-SELECT {_COLUMNS} FROM {_JOINED} WHERE e.job_id = ? AND e.occurrence_key IS NOT NULL
+SELECT {_COLUMNS} FROM {_JOINED} WHERE e.job_id = ? AND e.occurrence_key IS NOT NULL AND {_IS_HISTORY}
 ORDER BY e.occurrence_key DESC LIMIT ?
 """  # noqa: S608
 # ix_execution_extra, read backwards.
 EXTRA_OF_JOB = f"""
-SELECT {_COLUMNS} FROM {_JOINED} WHERE e.job_id = ? AND e.occurrence_key IS NULL
+SELECT {_COLUMNS} FROM {_JOINED} WHERE e.job_id = ? AND e.occurrence_key IS NULL AND {_IS_HISTORY}
 ORDER BY e.scheduled_for DESC LIMIT ?
 """  # noqa: S608
 
@@ -175,11 +179,14 @@ class History:
         """The public id of an execution."""
         return execution_id(record.key, record.scheduled_for, self._database.salt)
 
-    def of_job(self, job_key: int, limit: int) -> list[ExecutionRecord]:
-        """The newest `limit` executions of a job by the instant they are for, newest first, unfinished ones too."""
+    def of_job(self, job_key: int, now: int, limit: int) -> list[ExecutionRecord]:
+        """The newest `limit` executions of a job by the instant they are for, newest first, unfinished ones too.
+
+        What is merely planned for an instant after `now` (µs) is not among them.
+        """
         with self._database.read() as connection:
-            planned = [_execution(row) for row in rows(connection, PLANNED_OF_JOB, job_key, limit)]
-            extra = [_execution(row) for row in rows(connection, EXTRA_OF_JOB, job_key, limit)]
+            planned = [_execution(row) for row in rows(connection, PLANNED_OF_JOB, job_key, now, limit)]
+            extra = [_execution(row) for row in rows(connection, EXTRA_OF_JOB, job_key, now, limit)]
         both = merge(planned, extra, key=lambda record: record.scheduled_for, reverse=True)
         return list(islice(both, limit))
 
