@@ -117,20 +117,21 @@ def next_second() -> int:
 def watch(pid: int, core: int | None, history: History | None, window: Window) -> Load:
     """Look on from outside until the window is over and the stragglers are in."""
     sleep_until(window.start)
-    before, busy_before = usage_of(pid), core_busy_seconds(core)
+    before, busy_before, began = usage_of(pid), core_busy_seconds(core), time.monotonic()
     late: list[int] = []
     for second in range(window.start, window.end, SECOND):
         sleep_until(second + JUST_BEFORE_THE_NEXT)
         if history:
             late.append(history.unrecorded(second + 1))
     sleep_until(window.end)
-    after, busy_after = usage_of(pid), core_busy_seconds(core)
+    after, busy_after, took = usage_of(pid), core_busy_seconds(core), time.monotonic() - began
     wait_for_stragglers(history, window.end)
     own = after.cpu_seconds - before.cpu_seconds
     others = None
     if busy_before is not None and busy_after is not None:
-        others = max(0.0, busy_after - busy_before - own) / window.seconds
-    return Load(own, after.peak_rss, max(late) if late else None, others)
+        others = max(0.0, busy_after - busy_before - own) / took
+    # Scaled, because whoever looks on may be late too: a question to a busy database can take seconds.
+    return Load(own / took * window.seconds, after.peak_rss, max(late) if late else None, others)
 
 
 def wait_for_stragglers(history: History | None, end: int) -> None:
