@@ -38,6 +38,7 @@ class Firing:
         self._uncleared: _Queue = []
         self._order = count()
         self._some = trio.Event()
+        self._sleep = trio.CancelScope()
         self.some_uncleared = trio.Event()
         self._load: dict[int, dict[Origin, int]] = {}
 
@@ -58,6 +59,8 @@ class Firing:
 
     def clear(self, held: Held) -> None:
         """From now on it may be sent, at its instant."""
+        if self._ready and held.due < self._ready[0][0]:
+            self._sleep.cancel()  # `run` sleeps towards a later one
         self._push(self._ready, held)
         self._some.set()
 
@@ -113,9 +116,14 @@ class Firing:
                 self._some = trio.Event()
                 await self._some.wait()
             due = self._ready[0][0]
-            await self._clock.sleep_until(due)
+            with trio.CancelScope() as self._sleep:
+                await self._clock.sleep_until(due)
             self.fire_due()
-            if self._ready and self._ready[0][0] <= self._clock.now():
+            if not self._ready or self._ready[0][0] > self._clock.now():
+                continue
+            if self._pulse.may_fire(self._ready[0][0]):
+                await trio.lowlevel.checkpoint()  # it became due while others were sent
+            else:
                 await self._pulse.news()  # held back: by a silence of this node, or until it has looked at edits
 
     def _push(self, queue: _Queue, held: Held) -> None:
