@@ -97,7 +97,7 @@ WHERE id = ? AND state IN ('pending', 'retrying')
 """
 START = """
 UPDATE execution SET state = 'running'
-WHERE id = ? AND claim_no = ? AND node_id = ? AND state = 'claimed' AND NOT cancel_requested
+WHERE id = ? AND claim_no = ? AND node_id = ? AND state IN ('claimed', 'running') AND NOT cancel_requested
 """
 
 
@@ -171,6 +171,7 @@ class ClaimStore:
     def start(self, node: int, held: Iterable[tuple[int, int]]) -> set[int]:
         """Mark the (key, claim_no) of at-most-once executions as being sent, before they are.
 
+        It may be repeated for what was not sent yet: the answer to a commit may be lost, or an edit come meanwhile.
         Returns the keys that this node still has and may send now; the others are no longer its own.
         """
         with self._database.write() as connection:
