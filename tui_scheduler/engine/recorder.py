@@ -32,7 +32,8 @@ class Recorder:
         self._put.unpark_all()
         if len(self._records) == 1:
             self._some.set()
-            self._idle = trio.Event()
+            if self._idle.is_set():  # else somebody may be waiting for it
+                self._idle = trio.Event()
         if len(self._records) >= self._world.options.record_batch:
             self._batch_full.set()
 
