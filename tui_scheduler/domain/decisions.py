@@ -122,9 +122,12 @@ def plan(job: Job, timetable: Timetable, standing: Standing, now: int, horizon: 
 
 
 def _catch_up(decided: Plan, spec: JobSpec, timetable: Timetable, offset: int, now: int) -> None:
-    """Deal with the occurrences missed by more than the grace, however many: they become one skipped stretch."""
+    """Deal with the occurrences missed by more than the grace, however many: they become one skipped stretch.
+
+    They are late by the instant they were to fire at: a jitter longer than the grace makes nobody late.
+    """
     first = next_occurrence(timetable, spec, decided.planned_through)
-    through = now - spec.grace - 1
+    through = now - spec.grace - offset - 1
     if spec.ends_at is not None:
         through = min(through, spec.ends_at)
     if first is None or first > through:
@@ -174,8 +177,9 @@ def _plan_one_by_one(
         *superseded, newest = due
         for occurrence in superseded:
             _skip(decided, occurrence)
+        decided.replace_waiting = standing.waiting
         if busy:
-            decided.wait, decided.cancel_running, decided.replace_waiting = newest, True, standing.waiting
+            decided.wait, decided.cancel_running = newest, True
         else:
             decided.run.append(newest)
         return
@@ -296,6 +300,8 @@ def _why_json_differs(path: str, wanted: object, outcome: Outcome) -> str | None
     except (ValueError, RecursionError):
         return f"{prefix} the body is not JSON or is longer than what is kept of it"
     for step in path_steps(path):
+        if isinstance(found, str):  # has characters, but no elements
+            return f"{prefix} the body has no {path}"
         try:
             found = found[step]
         except (KeyError, IndexError, TypeError):
