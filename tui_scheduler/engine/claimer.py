@@ -39,6 +39,7 @@ class Claimer:
         self._transport = transport
         self._nursery = nursery
         self._warming: set[Origin] = set()
+        self._is_unsure = False
         self._awake = trio.Event()
 
     def wake(self) -> None:
@@ -63,6 +64,8 @@ class Claimer:
 
     async def _tick(self) -> bool:
         """One look; True when more is due than was taken."""
+        if self._is_unsure:
+            await self._give_back_unknown()
         now = self._world.clock.now()
         horizon = now + self._world.options.look_ahead
         has_due: bool = await self._world.hop(self._world.stores.claims.has_due, now, horizon)
@@ -76,12 +79,23 @@ class Claimer:
         options, now = self._world.options, self._world.clock.now()
         wanted = min(self._node.hand.free, options.claim_batch)
         self._follower.claim_begins()
+        self._is_unsure = True
         claimed: Claimed = await self._world.hop(
             self._world.stores.claims.claim, self._node.key, now, now + options.look_ahead, wanted
         )
+        self._is_unsure = False
         self._node.counters.skipped += claimed.skipped
         await self._arm(claimed.claims)
         return len(claimed.claims) == wanted
+
+    async def _give_back_unknown(self) -> None:
+        """A connection may break during a commit: the store then has work as this node's that is not in hand."""
+        taken = await self._world.hop(self._world.stores.records.taken, self._node.key)
+        hand = {held.execution.key: held.execution.claim_no for held in self._node.hand}
+        unknown = [(key, claim_no) for key, claim_no in taken if hand.get(key) != claim_no]
+        if unknown:
+            await self._world.hop(self._world.stores.records.give_back, self._node.key, unknown)
+        self._is_unsure = False
 
     async def _arm(self, claims: list[Claim]) -> None:
         for first in range(0, len(claims), _ARM_AT_ONCE):

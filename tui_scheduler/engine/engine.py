@@ -5,8 +5,10 @@ The order of shutdown is the indentation of `_live`: the recorder outlives the c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
 import trio
 
@@ -27,6 +29,12 @@ from tui_scheduler.engine.trouble import Trouble
 from tui_scheduler.engine.world import Lock, World
 from tui_scheduler.store.nodes import NodeFenced
 
+T = TypeVar("T")
+
+
+class _StoppedBefore(Exception):
+    """Told to stop while it waited for the store to let it begin."""
+
 
 class Engine:
     """Runs on one trio loop. `wake` and `stop` are called on that loop's thread."""
@@ -34,6 +42,7 @@ class Engine:
     def __init__(self, world: World) -> None:
         self._world = world
         self._stopping = trio.Event()
+        self._waiting = trio.CancelScope()
         self._claimer: Claimer | None = None
         self._follower: Follower | None = None
         self.counters = Counters()
@@ -49,29 +58,32 @@ class Engine:
     def stop(self) -> None:
         """End in order: claim nothing more, give back what was not sent, wait for answers, record, say goodbye."""
         self._stopping.set()
+        self._waiting.cancel()
         self.wake()
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Live, and live again under a new id when others have declared this node dead. Returns once stopped."""
-        is_first = True
         while not self._stopping.is_set():
             try:
-                await self._live(task_status if is_first else trio.TASK_STATUS_IGNORED)
+                await self._live(task_status if self.node is None else trio.TASK_STATUS_IGNORED)
             except* NodeFenced as fenced:
                 self._world.log("node_fenced", reason=str(fenced.exceptions[0]))
-            is_first = False
+            except* _StoppedBefore:
+                self._world.log("stopped_before_beginning")
+        if self.node is None:
+            task_status.started()  # whoever waits for the beginning waits no longer
 
     async def _live(self, task_status: trio.TaskStatus[None]) -> None:
         world, options = self._world, self._world.options
-        key = await self._register()
-        lock: Lock = await world.hop(world.locks.hold, key)
+        key = await self._when_possible(self._register)
+        lock: Lock = await self._when_possible(partial(world.hop, world.locks.hold, key))
         try:
             pulse = Pulse(world.clock, options.stale_after_s)
             node = Node(world, key, Hand(options.slots), pulse, self.counters, self.trouble)
             keeper, recorder = Keeper(node), Recorder(node)
             settling = Settling(world, self.counters, recorder.put)
-            change_no: int = await world.hop(world.stores.jobs.last_change_no)
-            await keeper.beat()
+            change_no = await self._when_possible(partial(world.hop, world.stores.jobs.last_change_no))
+            await self._when_possible(keeper.beat)
             self.node = key
             task_status.started()
             async with trio.open_nursery() as recording:
@@ -105,23 +117,25 @@ class Engine:
 
     async def _register(self) -> int:
         world = self._world
+        return await world.hop(
+            world.stores.nodes.register, world.new_uuid(), world.host, world.pid, world.version, world.clock.now()
+        )
+
+    async def _when_possible(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Take a step of the beginning as soon as the store lets it; what can never be had is raised."""
         while True:
             try:
-                key: int = await world.hop(
-                    world.stores.nodes.register,
-                    world.new_uuid(),
-                    world.host,
-                    world.pid,
-                    world.version,
-                    world.clock.now(),
-                )
+                taken = await step()
             except StoreUnavailable as unavailable:
                 if not unavailable.transient:
                     raise
-                await self.trouble.wait("starting", unavailable)
+                with trio.CancelScope() as self._waiting:
+                    await self.trouble.wait("starting", unavailable)
+                if self._stopping.is_set():
+                    raise _StoppedBefore from unavailable
             else:
                 self.trouble.over("starting")
-                return key
+                return taken
 
     async def _drain(self, node: Node, recorder: Recorder) -> None:
         """Give back what was not sent and wait, up to the deadline, for the answers to what was."""
@@ -134,6 +148,8 @@ class Engine:
         with trio.move_on_after(self._world.options.drain_s):
             while node.hand.fired():
                 await recorder.next_record()
+        for held in node.hand.fired():
+            node.hand.drop(held)  # the transport gives them up as it closes, which must not be taken for their end
 
     async def _leave(self, key: int, keeper: Keeper) -> None:
         """What had no answer by the deadline is taken from this node as from a dead one, and the node is stopped."""

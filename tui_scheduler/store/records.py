@@ -38,6 +38,8 @@ INSERT INTO attempt (execution_id, attempt, node_id, started_at, finished_at, du
   response_headers, response_excerpt, waits_us, waits_for)
 SELECT id, ?, node_id, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM execution WHERE {_MINE}
 """  # noqa: S608
+# ix_execution_unfinished.
+TAKEN = "SELECT id, claim_no FROM execution WHERE node_id = ? AND state IN ('claimed', 'running')"
 # ix_execution_cancel.
 CANCEL_REQUESTS = """
 SELECT id, claim_no, job_id FROM execution WHERE cancel_requested AND node_id = ? AND state IN ('claimed', 'running')
@@ -123,6 +125,11 @@ class RecordStore:
         """Return the (key, claim_no) of executions that were not sent: due again at once, for any node."""
         with self._database.write() as connection:
             run_many(connection, GIVE_BACK, [(key, claim_no, node) for key, claim_no in held])
+
+    def taken(self, node: int) -> list[tuple[int, int]]:
+        """The (key, claim_no) of all that the store has as this node's and unfinished."""
+        with self._database.read() as connection:
+            return [(row.id, row.claim_no) for row in rows(connection, TAKEN, node)]
 
     def show_running(self, node: int, held: Iterable[tuple[int, int, int]]) -> None:
         """Show the (key, claim_no, started_at) of sends that take long as running."""
