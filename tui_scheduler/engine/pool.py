@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 import trio
@@ -14,6 +14,10 @@ from tui_scheduler.engine.flight import Flight, Holder, Surroundings
 from tui_scheduler.engine.transport import Origin
 
 _WARMING_AT_ONCE = 64
+_DIALS_AT_ONCE = 64
+"""Connections to one origin being opened for firings that wait. When thousands are due at once, opening one for each
+cost more than waiting for those in use (and a target that cannot keep up is not helped by thousands more)."""
+
 _FIRST_BACKOFF_S = 1.0
 _LONGEST_BACKOFF_S = 30.0
 
@@ -86,9 +90,9 @@ class Pool(Holder):
         self.origin = origin
         self._budget = budget
         self._surroundings = surroundings
-        self._idle: dict[Connection, None] = {}  # used from the end, trimmed from the front
+        self._idle: OrderedDict[Connection, None] = OrderedDict()  # used from the end, trimmed from the front
         self._dialing: dict[Connection, None] = {}
-        self._waiting: dict[Flight, None] = {}
+        self._waiting: OrderedDict[Flight, None] = OrderedDict()  # a dict's first key is slow to find after many went
         self._open = 0
         self._changed = trio.lowlevel.ParkingLot()
         self._backoff = 0.0
@@ -115,7 +119,12 @@ class Pool(Holder):
     def _queue(self, flight: Flight) -> None:
         flight.holder = self
         self._waiting[flight] = None
-        if len(self._dialing) < len(self._waiting) and not self.dial():
+        self._dial_for(flight)
+
+    def _dial_for(self, flight: Flight) -> None:
+        """Open another connection for those waiting, unless enough are being opened: one in use may be free first."""
+        wanted = min(len(self._waiting), _DIALS_AT_ONCE)
+        if len(self._dialing) < wanted and not self.dial():
             self._budget.wait(flight)
 
     def let_go(self, flight: Flight) -> Failure:
@@ -141,7 +150,13 @@ class Pool(Holder):
         else:
             del self._waiting[flight]
             connection.carry(flight, was_idle=False)
+            self._dial_for_next()
         self._changed.unpark_all()
+
+    def _dial_for_next(self) -> None:
+        flight = next(iter(self._waiting), None)
+        if flight is not None:
+            self._dial_for(flight)
 
     def not_opened(self, connection: Connection, failure: Failure) -> None:
         """One of those waiting has its answer: no connection. A dial that hung for long ends nobody's wait."""
@@ -151,12 +166,10 @@ class Pool(Holder):
         self._budget.release()
         flight = next(iter(self._waiting), None)
         if flight is not None:
-            if failure.kind is OutcomeKind.CONNECT_TIMEOUT:
-                if len(self._dialing) < len(self._waiting) and not self.dial():
-                    self._budget.wait(flight)
-            else:
+            if failure.kind is not OutcomeKind.CONNECT_TIMEOUT:
                 del self._waiting[flight]
                 flight.fail(failure)
+            self._dial_for_next()
         self._changed.unpark_all()
 
     def returned(self, connection: Connection) -> None:
