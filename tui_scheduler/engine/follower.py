@@ -19,6 +19,7 @@ from tui_scheduler.engine.settling import Settling
 from tui_scheduler.engine.transport import Transport
 from tui_scheduler.store.catalog import Catalog, Entry
 from tui_scheduler.store.claims import Claim
+from tui_scheduler.store.jobs import MOST_CHANGED
 from tui_scheduler.store.records import CancelRequest
 
 
@@ -45,6 +46,8 @@ class Follower:
         self._change_no = change_no
         self._parsed = Catalog(1_024)
         self._since_claim: dict[int, Job] = {}
+        self._cancelled_unheld: set[tuple[int, int]] = set()
+        self._cancel_requests: list[CancelRequest] = []
         self._awake = trio.Event()
 
     def wake(self) -> None:
@@ -68,17 +71,27 @@ class Follower:
     def claim_begins(self) -> None:
         """What is edited from now on may be missing from the jobs that the claim brings."""
         self._since_claim.clear()
+        self._cancelled_unheld &= {(request.key, request.claim_no) for request in self._cancel_requests}
 
     def follow_claimed(self, held: Iterable[Held]) -> None:
         """Apply what was seen while the claim was under way to what it brought."""
         for one in held:
+            if (one.execution.key, one.execution.claim_no) in self._cancelled_unheld:
+                self._node.hand.drop(one)
             job = self._since_claim.get(one.execution.job_key)
             if job is not None:
                 self._follow(one, job)
 
     async def _look(self) -> None:
-        began = self._world.clock.now()
-        seen = await self._world.hop(self._read)
+        while True:
+            began = self._world.clock.now()
+            seen = await self._world.hop(self._read)
+            self._apply(seen)
+            if len(seen.edits) < MOST_CHANGED:
+                self._node.pulse.looked(began)
+                return
+
+    def _apply(self, seen: _Seen) -> None:
         changed = {job.key: job for _, job in seen.edits}
         if changed:
             self._change_no = seen.edits[-1][0]
@@ -87,9 +100,9 @@ class Follower:
                 job = changed.get(held.execution.job_key)
                 if job is not None:
                     self._follow(held, job)
+        self._cancel_requests = seen.cancels
         for request in seen.cancels:
             self._cancel(request)
-        self._node.pulse.looked(began)
 
     def _read(self) -> _Seen:
         stores = self._world.stores
@@ -119,10 +132,16 @@ class Follower:
     def _cancel(self, request: CancelRequest) -> None:
         held = self._node.hand.get(request.key)
         if held is None:
-            self._settling.cancel_unheld(request)
+            self._cancel_unheld(request)
         elif held.execution.claim_no != request.claim_no:
             return
         elif held.phase is Phase.ARMED:
             self._settling.cancel(held, "cancelled on request")
         elif held.phase is Phase.FIRED:
             self._transport.abort(held.shot)
+
+    def _cancel_unheld(self, request: CancelRequest) -> None:
+        """Let go of before, or about to come with a claim under way. Requests are seen again until it is recorded."""
+        if (request.key, request.claim_no) not in self._cancelled_unheld:
+            self._cancelled_unheld.add((request.key, request.claim_no))
+            self._settling.cancel_unheld(request)

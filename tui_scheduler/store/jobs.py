@@ -26,6 +26,9 @@ from tui_scheduler.store.ids import new_job_id
 CHUNK: Final = 1_000
 """Jobs written in one transaction by `create_many`: some 50 ms, so that a running engine hardly notices."""
 
+MOST_CHANGED: Final = 1_000
+"""Edits returned by one `changed_since`."""
+
 # uq_job_public_id.
 BY_ID = f"SELECT {JOB_COLUMNS} FROM job WHERE public_id = ?"  # noqa: S608
 KEY_OF = "SELECT id FROM job WHERE public_id = ?"
@@ -129,7 +132,7 @@ class JobStore:
             found = self._by_keys(connection, TIMERS, keys)
         return {row.job_id: Timer(row.planned_through, row.next_fire_at) for row in found}
 
-    def changed_since(self, change_no: int, limit: int = 1000) -> list[tuple[int, Job]]:
+    def changed_since(self, change_no: int, limit: int = MOST_CHANGED) -> list[tuple[int, Job]]:
         """Jobs edited after that number, deleted ones too, each once and as it is now, in the order of the edits.
 
         New jobs are not among them (nobody can hold an old version of one); numbers are committed in order, so going
