@@ -96,7 +96,7 @@ def _start(engine: EngineThread) -> None:
 def _trouble(engine: EngineThread) -> str | None:
     """What keeps this process from firing."""
     if engine.failed is None:
-        return " ".join(engine.trouble) or None
+        return "; ".join(engine.trouble) or None
     cause = _first(engine.failed)
     reason = str(cause) if isinstance(cause, SchedulerError) else f"{type(cause).__name__}: {cause}"
     return f"the engine of this process has died and fires nothing: {reason}"
