@@ -104,6 +104,7 @@ def _record(held: Held, outcome: Outcome, settlement: Settlement) -> Record:
     state = settlement.state
     kept = EXCERPT_OF_SUCCESS if state is State.SUCCEEDED else EXCERPT_OF_FAILURE
     excerpt = _readable(outcome.excerpt[:kept]) if outcome.excerpt else None
+    error = None if settlement.error is None else _readable(settlement.error.encode("utf-8", "replace"))
     attempt = None
     if execution.attempt > 1 or state is not State.SUCCEEDED:
         attempt = AttemptRecord(
@@ -112,7 +113,7 @@ def _record(held: Held, outcome: Outcome, settlement: Settlement) -> Record:
             finished_at=finished_at,
             duration=duration,
             http_status=outcome.status,
-            error=settlement.error,
+            error=error,
             headers=tuple((_readable(name), _readable(value)) for name, value in outcome.headers),
             excerpt=excerpt,
             waits=None if settlement.next_attempt_at is None else max(settlement.next_attempt_at - finished_at, 0),
@@ -128,7 +129,7 @@ def _record(held: Held, outcome: Outcome, settlement: Settlement) -> Record:
         started_at=started_at,
         duration=duration,
         http_status=outcome.status,
-        error=settlement.error,
+        error=error,
         excerpt=excerpt,
         next_attempt_at=settlement.next_attempt_at,
         attempt=attempt,
