@@ -59,11 +59,15 @@ def waiting_execution(row: Any) -> Execution:
 
 
 def admit(connection: Connection, dialect: Dialect, entry: Entry, row: Any, now: int) -> Verdict:
-    """Decide about a locked row of `claims.DUE_WAITING`, and write down what is not to go."""
+    """Decide about a locked row of `claims.DUE_WAITING`, and write down what is not to go.
+
+    Where its job is touched too, the timer must be free: a claim holds executions by then, and everybody else locks
+    timers first, so waiting for one could be for ever. The row is left as it is then, for the next claim.
+    """
     if row.planned_version != entry.job.version:
         verdict = recheck(waiting_execution(row).claim(), entry.job, entry.timetable)
         if verdict.state is not State.CLAIMED:
-            _end(connection, row, now, verdict.skip_reason)
+            _end(connection, dialect, row, now, verdict.skip_reason)
             return Verdict.NO
     if entry.job.spec.overlap is Overlap.ALLOW or row.trigger != Trigger.SCHEDULE:
         return Verdict.GO
@@ -78,17 +82,22 @@ def is_busy(connection: Connection, running: int | None) -> bool:
     return bool(found) and not State(found[0].state).is_final
 
 
-def _end(connection: Connection, row: Any, now: int, reason: SkipReason | None) -> None:
+def _end(connection: Connection, dialect: Dialect, row: Any, now: int, reason: SkipReason | None) -> None:
+    timers = rows(connection, LOCK_TIMER + dialect.lock_rows, row.job_id)
+    if not timers:
+        return
     if reason is None or not run(connection, SKIP_WAITING, now, reason.value, row.id):
         run(connection, CANCEL_WAITING, now, "the job was deleted or changed", row.id)
-    if row.running_execution_id == row.id:
+    if timers[0].running_execution_id == row.id:
         free_job(connection, row.job_id, now)
 
 
 def _contend(connection: Connection, dialect: Dialect, entry: Entry, row: Any, now: int) -> Verdict:
     """An edit added this occurrence to a job that may be busy: the overlap policy decides, as in planning."""
-    (timer,) = rows(connection, LOCK_TIMER + dialect.lock_rows_waiting, row.job_id)
-    running = timer.running_execution_id
+    timers = rows(connection, LOCK_TIMER + dialect.lock_rows, row.job_id)
+    if not timers:
+        return Verdict.NO
+    running = timers[0].running_execution_id
     if not is_busy(connection, running):
         return Verdict.GO_AND_HOLD
     has_waiter = bool(rows(connection, WAITER, row.job_id))

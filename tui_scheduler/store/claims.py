@@ -29,7 +29,7 @@ from tui_scheduler.store.admission import (
 )
 from tui_scheduler.store.catalog import Catalog, Entry
 from tui_scheduler.store.database import Database
-from tui_scheduler.store.handover import HAND_OVER, WAITER
+from tui_scheduler.store.handover import HAND_OVER, WAITER, free_job
 from tui_scheduler.store.hot import Values, rows, run, run_many
 from tui_scheduler.store.jobs import JobStore
 from tui_scheduler.store.nodes import guard_node
@@ -53,11 +53,11 @@ WHERE priority = ? AND next_fire_at <= ? AND (running_execution_id IS NULL OR ne
 ORDER BY next_fire_at LIMIT ?
 """
 
-# ix_execution_waiting: one range, already in order; the timer by its primary key.
+# ix_execution_waiting: one range, already in order; the timer, which a purged job has no more, by its primary key.
 DUE_WAITING = """
 SELECT e.next_attempt_at, e.job_id, t.job_version, e.job_version AS planned_version, t.running_execution_id, e.id,
   e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt, e.claim_no, e.rescues, e.started_at
-FROM execution e JOIN timer t ON t.job_id = e.job_id
+FROM execution e LEFT JOIN timer t ON t.job_id = e.job_id
 WHERE e.state IN ('pending', 'retrying') AND e.priority = ? AND e.next_attempt_at <= ?
 ORDER BY e.next_attempt_at LIMIT ?
 """
@@ -176,7 +176,7 @@ class ClaimStore:
         """
         with self._database.write() as connection:
             guard_node(connection, node, self._database.kind)
-            return {key for key, claim_no in held if run(connection, START, key, claim_no, node)}
+            return {key for key, claim_no in sorted(held) if run(connection, START, key, claim_no, node)}
 
     def _draft(
         self, connection: Connection, drafts: _Drafts, priority: int, now: int, horizon: int, slots: int
@@ -269,6 +269,10 @@ class ClaimStore:
         if not complete:
             # A backfill had the occurrence first; or what waited gave way to a newer occurrence in this transaction.
             claimed.claims = [c for c in claimed.claims if rows(connection, STILL_TAKEN, c.execution.key, node)]
+            taken = {c.execution.key for c in claimed.claims}
+            for key, job_key in holds:
+                if key not in taken:
+                    free_job(connection, job_key, now)
         return claimed
 
 
@@ -277,10 +281,11 @@ def _standing(connection: Connection, job: Job, row: Any, now: int) -> Standing:
     running = row.running_execution_id
     if not is_busy(connection, running):
         return Standing(row.planned_through)
+    waiting = bool(rows(connection, WAITER, job.key))
     gives_way = job.spec.overlap is Overlap.CANCEL
     if gives_way and run(connection, CANCEL_WAITING, now, "cancelled: a newer occurrence is due", running):
-        return Standing(row.planned_through)
-    return Standing(row.planned_through, busy=True, waiting=bool(rows(connection, WAITER, job.key)))
+        return Standing(row.planned_through, waiting=waiting)
+    return Standing(row.planned_through, busy=True, waiting=waiting)
 
 
 def _make_way(connection: Connection, job: Job, running: int | None, decided: Plan, now: int) -> None:

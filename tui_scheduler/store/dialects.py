@@ -33,6 +33,10 @@ class Dialect(ABC):
         """
 
     @abstractmethod
+    def lock_executions(self, connection: Connection, keys: Sequence[int]) -> None:
+        """Wait until nobody else has these rows of `execution` in hand, in the order of their keys, and keep them."""
+
+    @abstractmethod
     def serialize_edits(self, connection: Connection) -> None:
         """From here to the end of the transaction no other transaction of any node is past this call."""
 
@@ -82,6 +86,9 @@ class SqliteDialect(Dialect):
             last = count
         return range(last - count + 1, last + 1)
 
+    def lock_executions(self, connection: Connection, keys: Sequence[int]) -> None:
+        """The write transaction has the whole file."""
+
     def serialize_edits(self, connection: Connection) -> None:
         """Write transactions come one after another anyway."""
 
@@ -105,6 +112,10 @@ class PostgresDialect(Dialect):
 
     # The sequence behind execution.id, so that rows inserted without an id agree.
     _NEXT_IDS: Final = text("SELECT nextval('execution_id_seq') FROM generate_series(1, :count)")
+    # Primary key.
+    _LOCK_EXECUTIONS: Final = text(
+        "SELECT id FROM execution WHERE id = ANY(CAST(:keys AS bigint[])) ORDER BY id FOR UPDATE"
+    )
     # Two constants, unlike each other and unlike those of other programs in the same database.
     _EDIT_LOCK: Final = text("SELECT pg_advisory_xact_lock(7205759403792794)")
     _MIGRATION_LOCK: Final = text("SELECT pg_advisory_xact_lock(7205759403792795)")
@@ -116,6 +127,9 @@ class PostgresDialect(Dialect):
 
     def reserve_execution_ids(self, connection: Connection, count: int) -> Sequence[int]:
         return sorted(connection.execute(self._NEXT_IDS, {"count": count}).scalars())
+
+    def lock_executions(self, connection: Connection, keys: Sequence[int]) -> None:
+        connection.execute(self._LOCK_EXECUTIONS, {"keys": list(keys)})
 
     def serialize_edits(self, connection: Connection) -> None:
         connection.execute(self._EDIT_LOCK)

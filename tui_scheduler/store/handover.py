@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from tui_scheduler.store.hot import rows, run
 
-# ix_execution_waiting_job; primary keys. The timer is locked before the execution is touched, everywhere.
+# ix_execution_waiting_job; primary keys. Who takes several rows takes timers in the order of their jobs, then
+# executions in the order of their keys; who cannot keep to that (a claim) leaves out what is locked.
 LOCK_TIMER = "SELECT running_execution_id FROM timer WHERE job_id = ?"
 WAITER = """
 SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NULL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui_scheduler.domain.execution import State
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.hot import rows, run_many
 
@@ -48,8 +49,9 @@ class PruneStore:
         with self._database.write() as connection:
             seen = rows(connection, OLDEST, cursor, batch)
             old = [row for row in seen if row.ended_at < before]
-            run_many(connection, DELETE_ATTEMPTS, [(row.id,) for row in old])
-            deleted = run_many(connection, DELETE_EXECUTION, [(row.id,) for row in old])
+            ended = [(row.id,) for row in old if State(row.state).is_final]
+            run_many(connection, DELETE_ATTEMPTS, ended)
+            deleted = run_many(connection, DELETE_EXECUTION, ended)
         is_through = len(seen) < batch or not old
         return Pruned(deleted, 0 if is_through else seen[-1].id)
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from tui_scheduler.domain.execution import SkipReason, State
+from tui_scheduler.store.admission import is_busy
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.edits import pause_if_active
 from tui_scheduler.store.handover import LOCK_TIMER, free_job
-from tui_scheduler.store.hot import Values, rows, run, run_many
+from tui_scheduler.store.hot import Values, rows, run_many
 
 # All by primary key.
 _MINE = "id = ? AND claim_no = ? AND node_id = ? AND state IN ('claimed', 'running')"
@@ -107,16 +108,17 @@ class RecordStore:
     def record(self, node: int, batch: list[Record]) -> int:
         """Write the ends of claims; returns how many were no longer this node's to write and were left alone."""
         dialect = self._database.dialect
+        batch = sorted(batch, key=lambda r: r.key)
         with self._database.write() as connection:
             if any(r.pause_job for r in batch):
                 dialect.serialize_edits(connection)  # before any row, as every edit does
+            running = self._lock(connection, batch)
             run_many(connection, INSERT_ATTEMPT, [_attempt_row(r, node) for r in batch if r.attempt is not None])
-            free = [r for r in batch if not r.serial]
-            written = run_many(connection, FINISH, [_finish_row(r, node) for r in free if r.skip_reason is None])
-            written += run_many(connection, SKIP, [_skip_row(r, node) for r in free if r.skip_reason is not None])
-            for r in sorted((r for r in batch if r.serial), key=lambda r: r.job_key):
-                written += self._record_serial(connection, node, r)
+            written = run_many(connection, FINISH, [_finish_row(r, node) for r in batch if r.skip_reason is None])
+            written += run_many(connection, SKIP, [_skip_row(r, node) for r in batch if r.skip_reason is not None])
             for r in batch:
+                if r.serial and running.get(r.job_key) == r.key and not is_busy(connection, r.key):
+                    free_job(connection, r.job_key, r.finished_at)
                 if r.pause_job:
                     pause_if_active(connection, dialect, r.job_key, r.finished_at)
         return len(batch) - written
@@ -124,7 +126,7 @@ class RecordStore:
     def give_back(self, node: int, held: Iterable[tuple[int, int]]) -> None:
         """Return the (key, claim_no) of executions that were not sent: due again at once, for any node."""
         with self._database.write() as connection:
-            run_many(connection, GIVE_BACK, [(key, claim_no, node) for key, claim_no in held])
+            run_many(connection, GIVE_BACK, [(key, claim_no, node) for key, claim_no in sorted(held)])
 
     def taken(self, node: int) -> list[tuple[int, int]]:
         """The (key, claim_no) of all that the store has as this node's and unfinished."""
@@ -133,7 +135,7 @@ class RecordStore:
 
     def show_running(self, node: int, held: Iterable[tuple[int, int, int]]) -> None:
         """Show the (key, claim_no, started_at) of sends that take long as running."""
-        batch: list[Values] = [(started_at, key, claim_no, node) for key, claim_no, started_at in held]
+        batch: list[Values] = [(started_at, key, claim_no, node) for key, claim_no, started_at in sorted(held)]
         with self._database.write() as connection:
             run_many(connection, SHOW_RUNNING, batch)
 
@@ -143,15 +145,18 @@ class RecordStore:
             found = rows(connection, CANCEL_REQUESTS, node)
         return [CancelRequest(row.id, row.claim_no, row.job_id) for row in found]
 
-    def _record_serial(self, connection: Connection, node: int, r: Record) -> int:
-        held = rows(connection, LOCK_TIMER + self._database.dialect.lock_rows_waiting, r.job_key)
-        if r.skip_reason is None:
-            written = run(connection, FINISH, *_finish_row(r, node))
-        else:
-            written = run(connection, SKIP, *_skip_row(r, node))
-        if written and r.state.is_final and held and held[0].running_execution_id == r.key:
-            free_job(connection, r.job_key, r.finished_at)
-        return written
+    def _lock(self, connection: Connection, batch: list[Record]) -> dict[int, int | None]:
+        """Lock the timers that may be written, then the executions; which execution keeps which job busy.
+
+        Executions are locked at once because they are written in several passes, and rescue may want the same ones.
+        """
+        dialect = self._database.dialect
+        running: dict[int, int | None] = {}
+        for job_key in sorted({r.job_key for r in batch if r.serial or r.pause_job}):
+            for timer in rows(connection, LOCK_TIMER + dialect.lock_rows_waiting, job_key):
+                running[job_key] = timer.running_execution_id
+        dialect.lock_executions(connection, [r.key for r in batch])
+        return running
 
 
 def _finish_row(r: Record, node: int) -> Values:

@@ -20,7 +20,7 @@ UNFINISHED_OF = """
 SELECT e.id, e.job_id, e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt, e.claim_no, e.rescues, e.started_at,
   j.type, j.overlap, j.public_id, j.name
 FROM execution e LEFT JOIN job j ON j.id = e.job_id
-WHERE e.node_id = ? AND e.state IN ('claimed', 'running') ORDER BY e.job_id, e.id LIMIT ?
+WHERE e.node_id = ? AND e.state IN ('claimed', 'running') ORDER BY e.id LIMIT ?
 """
 # Primary key.
 TO_PENDING = """
