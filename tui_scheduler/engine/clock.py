@@ -12,7 +12,9 @@ _LONGEST_SLEEP_S = 0.05
 """Never sleep longer than this past a re-read of the wall clock: it may be set meanwhile."""
 
 _SPIN_S = 0.001
-"""The kernel wakes a sleeper up to a millisecond late, so the last one is spent on checkpoints."""
+"""The kernel wakes a sleeper up to a millisecond late, so the last one before an instant is spent on checkpoints.
+Only after a sleep, though: where one instant follows another within a millisecond, spinning all the time would take
+the core from the threads that claim and record, and cost more drift than it saves."""
 
 _MONOTONIC_CLOCK = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
 """A suspended machine must look as long away as it was: Linux's plain monotonic clock stands still meanwhile."""
@@ -47,10 +49,9 @@ class SystemClock:
         left = (instant - self.now()) / 1_000_000
         if left > _LONGEST_SLEEP_S:
             await trio.sleep(_LONGEST_SLEEP_S)
-            return
-        if left > _SPIN_S:
+        elif left <= _SPIN_S:
+            await trio.sleep(max(left, 0))
+        else:
             await trio.sleep(left - _SPIN_S)
-        while self.now() < instant:
-            await trio.lowlevel.checkpoint()
-            if instant - self.now() > _LONGEST_SLEEP_S * 1_000_000:
-                return  # the wall clock was set back while we waited
+            while 0 < instant - self.now() < _LONGEST_SLEEP_S * 1_000_000:  # more: it was set back meanwhile
+                await trio.lowlevel.checkpoint()

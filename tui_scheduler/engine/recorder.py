@@ -29,7 +29,8 @@ class Recorder:
     def put(self, record: Record) -> None:
         """Hand over the end of an execution. Never blocks."""
         self._records.append(record)
-        self._put.unpark_all()
+        if self._put:
+            self._put.unpark_all()
         if len(self._records) == 1:
             self._some.set()
             if self._idle.is_set():  # else somebody may be waiting for it
