@@ -7,33 +7,10 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
-from tests.simulation.audit import Figures, check
-from tests.simulation.story import play
-from tui_scheduler.store.database import Database, open_database
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one seed came to."""
-
-    seed: int
-    wrong: list[str]
-    figures: Figures
-    crashes: int
-
-
-_databases: dict[str, Database] = {}
-
-
-def judge(seed: int, crash_at: int | None = None) -> Verdict:
-    """Play and check one history, on this process's own database in memory."""
-    if "one" not in _databases:
-        _databases["one"] = open_database("sqlite://")
-    history = play(seed, _databases["one"], crash_at)
-    wrong, figures = check(history)
-    return Verdict(seed, wrong, figures, history.crashes)
+from tests.simulation.audit import Figures
+from tests.simulation.judging import Verdict, judge
 
 
 def main() -> int:

@@ -92,15 +92,8 @@ def _coverage(history: History, job: Job, eras: list[Era], executions: list[Any]
     # What an edit finds planned under another clock is not planned again.
     eras_say_all = len(eras) <= 1 or not history.clock_was_set
     for row in executions:
-        if row.trigger != "schedule":
-            continue
-        if row.state == "skipped" and row.skip_count > 1:
-            if eras_say_all:
-                wrong += _check_stretch(row, eras, places)
-        elif row.occurrence_key is None:
-            wrong.append(f"{job.spec.name}: execution {row.id} has no place in the plan")
-        else:
-            places[row.occurrence_key] += 1
+        if row.trigger == "schedule":
+            wrong += _place(job, row, eras if eras_say_all else None, places)
     wrong += [f"{job.spec.name}: {n} places for {_show(instant)}" for instant, n in places.items() if n > 1]
     if not eras_say_all:
         return wrong
@@ -117,6 +110,16 @@ def _coverage(history: History, job: Job, eras: list[Era], executions: list[Any]
             ):
                 wrong.append(f"{job.spec.name}: {_show(instant)} was never an occurrence")
     return wrong
+
+
+def _place(job: Job, row: Any, eras: list[Era] | None, places: dict[int, int]) -> list[str]:
+    """Note the places in the plan that an execution takes. `eras` is None where they do not say enough."""
+    if row.state == "skipped" and row.skip_count > 1:
+        return [] if eras is None else _check_stretch(row, eras, places)
+    if row.occurrence_key is None:
+        return [f"{job.spec.name}: execution {row.id} has no place in the plan"]
+    places[row.occurrence_key] += 1
+    return []
 
 
 def _check_stretch(row: Any, eras: list[Era], places: dict[int, int]) -> list[str]:

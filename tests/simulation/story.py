@@ -89,7 +89,7 @@ class Story:
         start = draw.choice(STARTS).timestamp()
         self._time = VirtualTime(int(start) * SECOND + draw.randrange(SECOND))
         self._jobs = JobStore(database)
-        self._length = draw.uniform(20, 60)
+        self._length = draw.uniform(10, 45)
         self._stop = trio.Event()
         target = Target(Random(draw.random()))
         self.history = History(seed, database, self._time.start, target=target, time=self._time)
@@ -132,11 +132,11 @@ class Story:
         self.history.came_to_rest = True
 
     async def _wait_for(self, condition: Callable[[int], bool]) -> None:
-        """Until it holds at two looks three seconds apart. Fails the history after fifteen minutes."""
+        """Until it holds at two looks two seconds apart. Fails the history after fifteen minutes."""
         with trio.fail_after(900):
             for _ in range(2):
-                await trio.sleep(3)
-                while not condition(self._time.now()):
+                await trio.sleep(2)
+                while not condition(self._time.now()):  # noqa: ASYNC110 - virtual time; the store sends no signal
                     await trio.sleep(1)
 
     def _count(self, statement: str, *values: int) -> int:
@@ -236,7 +236,7 @@ def play(seed: int, database: Database, crash_at: int | None = None) -> History:
     wipe(database)
     story = Story(seed, database, crash_at)
     # trio shuffles what runs next, on purpose; these two make it repeatable (as Hypothesis does it).
-    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True
+    trio._core._run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc]
     trio._core._run._r.seed(seed)
     trio.run(story.play, clock=trio.testing.MockClock(autojump_threshold=0))
     return story.history

@@ -14,16 +14,9 @@ from tests.simulation.faults import Faults
 from tui_scheduler.domain.execution import Outcome, OutcomeKind
 from tui_scheduler.engine.engine import Engine
 from tui_scheduler.engine.transport import Origin, Shot
-from tui_scheduler.engine.world import Alert, Options, Stores, World
-from tui_scheduler.store.catalog import Catalog
-from tui_scheduler.store.claims import ClaimStore
+from tui_scheduler.engine.world import Alert, Options, World, stores_of
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.hot import rows
-from tui_scheduler.store.jobs import JobStore
-from tui_scheduler.store.nodes import NodeStore
-from tui_scheduler.store.pruning import PruneStore
-from tui_scheduler.store.records import RecordStore
-from tui_scheduler.store.rescues import RescueStore
 
 T = TypeVar("T")
 SECOND = 1_000_000
@@ -285,21 +278,18 @@ class SimulatedNode:
         database = self.database
         return World(
             clock=self.clock,
-            stores=Stores(
-                jobs=JobStore(database),
-                claims=ClaimStore(database, Catalog(100)),
-                records=RecordStore(database),
-                rescues=RescueStore(database),
-                nodes=NodeStore(database),
-                pruning=PruneStore(database),
-            ),
+            stores=stores_of(database),
             locks=self._locks,
             hop=self.hop,
             open_transport=lambda nursery: SimulatedTransport(nursery, self),
             alert=self.alerts.append,
             log=lambda event, **details: self.log.append((event, details)),
             options=Options(
-                slots=40, keep_age=None, drain_s=5.0, tick_s=self.random.choice((0.1, 0.2)), record_every_s=0.05
+                slots=40,
+                keep_age=None,
+                drain_s=5.0,
+                tick_s=self.random.choice((0.1, 0.2, 0.2, 0.2)),
+                record_every_s=0.05,
             ),
             draw=self.random.random,
             host=f"node-{self.number}",

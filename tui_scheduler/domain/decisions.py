@@ -13,6 +13,7 @@ from typing import Protocol
 
 from tui_scheduler.domain.execution import Execution, Outcome, OutcomeKind, SkipReason, State, Trigger
 from tui_scheduler.domain.job import CatchUp, Job, JobSpec, JobState, JobType, Overlap, SuccessRule
+from tui_scheduler.domain.patterns import KEPT
 
 MAX_PLANNED = 100
 """Occurrences of one job planned in one transaction at the most; the rest follow in the next."""
@@ -273,7 +274,7 @@ def why_failed(rule: SuccessRule, outcome: Outcome) -> str | None:
         return outcome.message or outcome.kind
     if not _has_status(rule, outcome.status):
         return outcome.message or f"HTTP {outcome.status}"
-    if rule.body_pattern is not None and not _pattern(rule.body_pattern).search(_text(outcome.excerpt)):
+    if rule.body_pattern is not None and not _pattern(rule.body_pattern).search(_text(outcome.excerpt)[:KEPT]):
         return f"HTTP {outcome.status}, but the body does not match {rule.body_pattern!r}"
     if rule.json_path is not None:
         return _why_json_differs(rule.json_path, rule.json_equals, outcome)

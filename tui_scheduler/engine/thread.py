@@ -21,16 +21,10 @@ from tui_scheduler.engine.clock import SystemClock
 from tui_scheduler.engine.engine import Engine
 from tui_scheduler.engine.limits import raise_file_limit
 from tui_scheduler.engine.wire import Wire
-from tui_scheduler.engine.world import Alert, Lock, Options, Stores, World
+from tui_scheduler.engine.world import Alert, Lock, Options, World, stores_of
 from tui_scheduler.store import liveness
-from tui_scheduler.store.claims import ClaimStore
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.ids import execution_id
-from tui_scheduler.store.jobs import JobStore
-from tui_scheduler.store.nodes import NodeStore
-from tui_scheduler.store.pruning import PruneStore
-from tui_scheduler.store.records import RecordStore
-from tui_scheduler.store.rescues import RescueStore
 
 T = TypeVar("T")
 
@@ -127,14 +121,7 @@ def make_world(database: Database, options: Options, alert: Callable[[Alert], No
     clock = SystemClock()
     return World(
         clock=clock,
-        stores=Stores(
-            jobs=JobStore(database),
-            claims=ClaimStore(database),
-            records=RecordStore(database),
-            rescues=RescueStore(database),
-            nodes=NodeStore(database),
-            pruning=PruneStore(database),
-        ),
+        stores=stores_of(database),
         locks=DatabaseLocks(database),
         hop=in_thread,
         open_transport=partial(Wire, clock=clock, max_connections=slots, excerpt_limit=65_536),

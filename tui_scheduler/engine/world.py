@@ -12,6 +12,7 @@ import trio
 from tui_scheduler.engine.clock import Clock
 from tui_scheduler.engine.transport import Transport
 from tui_scheduler.store.claims import ClaimStore
+from tui_scheduler.store.database import Database
 from tui_scheduler.store.jobs import JobStore
 from tui_scheduler.store.nodes import NodeStore
 from tui_scheduler.store.pruning import PruneStore
@@ -45,7 +46,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The store, by what is done with it."""
+    """The store, by what is done with it; `stores_of` makes them."""
 
     jobs: JobStore
     claims: ClaimStore
@@ -53,6 +54,18 @@ class Stores:
     rescues: RescueStore
     nodes: NodeStore
     pruning: PruneStore
+
+
+def stores_of(database: Database) -> Stores:
+    """The stores of one engine on this database."""
+    return Stores(
+        jobs=JobStore(database),
+        claims=ClaimStore(database),
+        records=RecordStore(database),
+        rescues=RescueStore(database),
+        nodes=NodeStore(database),
+        pruning=PruneStore(database),
+    )
 
 
 class Lock(Protocol):
