@@ -31,13 +31,17 @@ class Access:
         return f"{how} {self.table} by {self.index or 'no index'}"
 
 
-def accesses(database: Database, statement: str | Select[Any], *values: Any) -> list[Access]:
-    """The tables that `statement` reads, in the plan's order; `?` stand for `values`."""
+def accesses(database: Database, statement: str | Select[Any], *values: Any, is_filled: bool = False) -> list[Access]:
+    """The tables that `statement` reads, in the plan's order; `?` stand for `values`.
+
+    With `is_filled` PostgreSQL is taken at its word: there are rows and statistics to choose a plan by.
+    """
     with database.read() as connection:
         sql = _literal(connection, statement, values)
         if database.kind == "sqlite":
             return list(_sqlite(connection, sql))
-        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        if not is_filled:
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
         plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sql}").scalar_one()
         return list(_postgresql(plan[0]["Plan"]))
 

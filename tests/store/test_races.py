@@ -23,6 +23,7 @@ from tui_scheduler.domain.schedule import parse_schedule
 from tui_scheduler.store.claims import Claim
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.nodes import NodeFenced
+from tui_scheduler.store.records import Record
 
 NODES = 3
 SECONDS = int(os.environ.get("STORM_SECONDS", "20"))
@@ -118,7 +119,9 @@ class Storm:
                     back = held[:1]
                     stage.records.give_back(node, [(c.execution.key, c.execution.claim_no) for c in back])
                     self._record(stage, node, held[1:], now, draw)
-                    assert not stage.records.cancel_requests(node)  # of what it has, and it has nothing any more
+                    wanted = stage.records.cancel_requests(node)  # at-most-once work that it was not let start
+                    ends = [Record(r.key, r.claim_no, r.job_key, State.CANCELLED, now, serial=True) for r in wanted]
+                    assert stage.records.record(node, ends) == 0
                 stage.pruning.by_count(5_000, 0, 5, 10)
             except NodeFenced:
                 node = stage.node()

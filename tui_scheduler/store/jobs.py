@@ -59,9 +59,9 @@ INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, trigger,
 VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, FALSE)
 """
 
-# ix_job_state, both states; deleted_at by the row. The + keeps SQLite from walking through all jobs by their keys.
+# ix_job_state, both states; deleted_at by the row.
 DELETED_BEFORE = """
-SELECT id FROM job WHERE state IN ('deleted', 'deleted paused') AND deleted_at < ? ORDER BY +id LIMIT 1
+SELECT id FROM job WHERE state IN ('deleted', 'deleted paused') AND deleted_at < ? ORDER BY id LIMIT 1
 """
 # uq_execution_occurrence (its first column).
 SOME_EXECUTIONS = "SELECT id FROM execution WHERE job_id = ? LIMIT ?"
