@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from tui_scheduler.domain.decisions import recheck
-from tui_scheduler.domain.execution import Execution, SkipReason, State, Trigger
+from tui_scheduler.domain.execution import SkipReason, State, Trigger
 from tui_scheduler.domain.job import Overlap
 from tui_scheduler.store.catalog import Entry
 from tui_scheduler.store.dialects import Dialect
 from tui_scheduler.store.handover import LOCK_TIMER, WAITER, free_job
 from tui_scheduler.store.hot import rows, run
+from tui_scheduler.store.rows import execution_of
 
 # Primary keys.
 RUNNING_STATE = "SELECT state FROM execution WHERE id = ?"
@@ -42,22 +43,6 @@ class Verdict(Enum):
     NO = "no"
 
 
-def waiting_execution(row: Any) -> Execution:
-    """A row of `claims.DUE_WAITING` as the domain has it."""
-    return Execution(
-        key=row.id,
-        job_key=row.job_id,
-        scheduled_for=row.scheduled_for,
-        fire_at=row.fire_at,
-        trigger=Trigger(row.trigger),
-        state=State(row.state),
-        attempt=row.attempt,
-        claim_no=row.claim_no,
-        rescues=row.rescues,
-        first_started_at=row.started_at,
-    )
-
-
 def admit(connection: Connection, dialect: Dialect, entry: Entry, row: Any, now: int) -> Verdict:
     """Decide about a locked row of `claims.DUE_WAITING`, and write down what is not to go.
 
@@ -65,7 +50,7 @@ def admit(connection: Connection, dialect: Dialect, entry: Entry, row: Any, now:
     timers first, so waiting for one could be for ever. The row is left as it is then, for the next claim.
     """
     if row.planned_version != entry.job.version:
-        verdict = recheck(waiting_execution(row).claim(), entry.job, entry.timetable)
+        verdict = recheck(execution_of(row).claim(), entry.job, entry.timetable)
         if verdict.state is not State.CLAIMED:
             _end(connection, dialect, row, now, verdict.skip_reason)
             return Verdict.NO

@@ -25,7 +25,6 @@ from tui_scheduler.store.admission import (
     Verdict,
     admit,
     is_busy,
-    waiting_execution,
 )
 from tui_scheduler.store.catalog import Catalog, Entry
 from tui_scheduler.store.database import Database
@@ -33,6 +32,7 @@ from tui_scheduler.store.handover import HAND_OVER, WAITER, free_job
 from tui_scheduler.store.hot import Values, rows, run, run_many
 from tui_scheduler.store.jobs import JobStore
 from tui_scheduler.store.nodes import guard_node
+from tui_scheduler.store.rows import INSERT_SKIPPED, execution_of, skipped_row
 
 # For each priority the earliest timer and the earliest waiting execution: two steps down ix_timer_due and
 # ix_execution_waiting each. A timer whose job is busy is looked at again at its instant only (see `plan`).
@@ -73,12 +73,6 @@ INSERT_WAITER = """
 INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
   claim_no, rescues, priority, cancel_requested)
 VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'pending', 0, 0, 0, ?, FALSE)
-ON CONFLICT (job_id, occurrence_key) DO NOTHING
-"""
-INSERT_SKIPPED = """
-INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
-  claim_no, rescues, priority, finished_at, skip_reason, skip_from, skip_to, skip_count, cancel_requested)
-VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'skipped', 0, 0, 0, ?, ?, ?, ?, ?, ?, FALSE)
 ON CONFLICT (job_id, occurrence_key) DO NOTHING
 """
 STILL_TAKEN = "SELECT id FROM execution WHERE id = ? AND node_id = ? AND state = 'claimed'"
@@ -259,7 +253,11 @@ class ClaimStore:
         holds = [(c.execution.key, c.execution.job_key) for c in claimed.claims if c.execution.job_key in drafts.holds]
         run_many(connection, HAND_OVER, holds)
         run_many(connection, INSERT_WAITER, [_waiter_row(next(keys), *draft) for draft in drafts.wait])
-        run_many(connection, INSERT_SKIPPED, [_skipped_row(next(keys), *draft, now) for draft in drafts.skip])
+        run_many(
+            connection,
+            INSERT_SKIPPED,
+            [skipped_row(next(keys), entry.job, stretch, now) for entry, stretch in drafts.skip],
+        )
         run_many(connection, MOVE_TIMER, drafts.moves)
         run_many(connection, FINISH_JOB, drafts.finished)
         run_many(connection, CANCEL_ORPHAN, drafts.orphans)
@@ -301,13 +299,5 @@ def _waiter_row(key: int, entry: Entry, occurrence: Occurrence) -> Values:
     return (key, job.key, job.version, at, occurrence.fire_at, at, job.spec.priority)
 
 
-def _skipped_row(key: int, entry: Entry, stretch: Stretch, now: int) -> Values:
-    """One row a stretch; only a single occurrence takes the place in the plan that its key is."""
-    job, at = entry.job, stretch.last
-    occurrence_key = at if stretch.count == 1 else None
-    head = (key, job.key, job.version, at, at + job.offset, occurrence_key, job.spec.priority, now)
-    return (*head, stretch.reason.value, stretch.first, stretch.last, stretch.count)
-
-
 def _claim_again(entry: Entry, row: Any) -> Claim:
-    return Claim(waiting_execution(row).claim(), entry, row.next_attempt_at)
+    return Claim(execution_of(row).claim(), entry, row.next_attempt_at)

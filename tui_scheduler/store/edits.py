@@ -21,6 +21,7 @@ from tui_scheduler.store.codec import DELETED_WHILE_PAUSED, JOB_COLUMNS, SPEC_CO
 from tui_scheduler.store.dialects import Dialect
 from tui_scheduler.store.handover import free_job
 from tui_scheduler.store.hot import Values, rows, run, run_many
+from tui_scheduler.store.rows import INSERT_SKIPPED, skipped_row
 
 # uq_job_public_id.
 KEY_OF = "SELECT id FROM job WHERE public_id = ?"
@@ -70,12 +71,6 @@ INSERT_PENDING = """
 INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
   claim_no, rescues, priority, next_attempt_at, cancel_requested)
 VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'pending', 0, 0, 0, ?, ?, FALSE)
-ON CONFLICT (job_id, occurrence_key) DO NOTHING
-"""
-INSERT_SKIPPED = """
-INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
-  claim_no, rescues, priority, finished_at, skip_reason, skip_from, skip_to, skip_count, cancel_requested)
-VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'skipped', 0, 0, 0, ?, ?, ?, ?, ?, ?, FALSE)
 ON CONFLICT (job_id, occurrence_key) DO NOTHING
 """
 
@@ -250,18 +245,12 @@ class _Edit:
 
     def _record(self, job: Job, skips: list[Stretch]) -> None:
         keys = self._dialect.reserve_execution_ids(self._connection, len(skips)) if skips else ()
-        run_many(self._connection, INSERT_SKIPPED, list(_skipped_rows(self.job, job.version, skips, keys, self._now)))
+        old = replace(self.job, version=job.version)  # with the offset of the schedule that had them
+        batch = [skipped_row(key, old, stretch, self._now) for key, stretch in zip(keys, skips, strict=True)]
+        run_many(self._connection, INSERT_SKIPPED, batch)
 
 
 def _pending_rows(job: Job, occurrences: Iterable[Occurrence], keys: Iterable[int]) -> Iterable[Values]:
     for key, occurrence in zip(keys, occurrences, strict=True):
         at, fire_at = occurrence.scheduled_for, occurrence.fire_at
         yield (key, job.key, job.version, at, fire_at, at, job.spec.priority, fire_at)
-
-
-def _skipped_rows(job: Job, version: int, skips: Iterable[Stretch], keys: Iterable[int], now: int) -> Iterable[Values]:
-    """One row a stretch; only a single occurrence takes the place in the plan that its key is."""
-    for key, stretch in zip(keys, skips, strict=True):
-        at = stretch.last
-        head = (key, job.key, version, at, at + job.offset, at if stretch.count == 1 else None, job.spec.priority, now)
-        yield (*head, stretch.reason.value, stretch.first, stretch.last, stretch.count)

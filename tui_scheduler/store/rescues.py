@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from tui_scheduler.domain.execution import Execution, State, Trigger
+from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import JobType, Overlap
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.handover import LOCK_TIMER, free_job
 from tui_scheduler.store.hot import rows, run
+from tui_scheduler.store.rows import execution_of
 
 BATCH = 500
 
@@ -84,7 +85,7 @@ class RescueStore:
         return rescued
 
     def _take(self, connection: Connection, row: Any, now: int, rescued: Rescued) -> None:
-        after = _execution(row).rescue(
+        after = execution_of(row).rescue(
             may_send_again=row.type == JobType.ATLEAST_ONCE, may_have_been_sent=row.fire_at <= now
         )
         if row.type is None or rows(connection, CANCEL_REQUESTED, row.id)[0].cancel_requested:
@@ -114,18 +115,3 @@ def _why_lost(row: Any) -> str:
     if row.state == State.RUNNING and row.type == JobType.ATMOST_ONCE:
         return "lost: its node ended while it was being sent, and it may be sent only once"
     return f"lost: {row.rescues + 1} nodes ended while they had it"
-
-
-def _execution(row: Any) -> Execution:
-    return Execution(
-        key=row.id,
-        job_key=row.job_id,
-        scheduled_for=row.scheduled_for,
-        fire_at=row.fire_at,
-        trigger=Trigger(row.trigger),
-        state=State(row.state),
-        attempt=row.attempt,
-        claim_no=row.claim_no,
-        rescues=row.rescues,
-        first_started_at=row.started_at,
-    )
