@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from random import Random
 from typing import Any, TypeVar
@@ -145,7 +145,7 @@ class SimulatedTransport:
         await self._node.thaw()
         if scope.cancelled_caught:
             outcome = Outcome(OutcomeKind.ABORTED, 0, shot.started_at, message="cancelled on request")
-        shot.done(replace(outcome, finished_at=self._node.clock.now()))
+        shot.done(outcome._replace(finished_at=self._node.clock.now()))
 
 
 class SimulatedLocks:

@@ -47,7 +47,7 @@ def test_every_attempt_is_kept_when_the_first_did_not_succeed(stage: Stage) -> N
     attempt = attempted(first, T + MINUTE, waits=SECOND, waits_for="backoff")
     again_at = T + MINUTE + SECOND
     failed = ended(first, State.RETRYING, error="HTTP 500", next_attempt_at=again_at, attempt=attempt)
-    assert stage.records.record(node, [replace(failed, started_at=T + MINUTE)]) == 0
+    assert stage.records.record(node, [failed._replace(started_at=T + MINUTE)]) == 0
     assert stage.rows("state, started_at, finished_at, next_attempt_at, error") == [
         ("retrying", T + MINUTE, None, again_at, "HTTP 500"),
     ]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tui_scheduler.domain.execution import Execution, Outcome, OutcomeKind, SkipReason, State, Trigger
 from tui_scheduler.domain.job import CatchUp, Job, JobSpec, JobState, JobType, Overlap, SuccessRule
@@ -41,8 +41,7 @@ class Timetable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """A nominal instant of a schedule and the instant, jitter added, at which it is to fire."""
 
     scheduled_for: int
@@ -215,8 +214,7 @@ def _skip(decided: Plan, occurrence: Occurrence) -> None:
         decided.skips.append(Stretch(SkipReason.OVERLAP, at, at, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What follows an attempt: the state it leads to and why, and for a retry when and what it waits for."""
 
     state: State

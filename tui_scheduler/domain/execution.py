@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from tui_scheduler.domain.errors import IllegalTransition
 
@@ -93,8 +93,7 @@ class OutcomeKind(StrEnum):
     NOT_SENT = "not sent"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one attempt came to. Every failure to expect is one of these, never an exception.
 
     `message` says for a person what happened (None for a plain response); `sent` is whether any byte of the request

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -95,8 +95,7 @@ WHERE id = ? AND claim_no = ? AND node_id = ? AND state IN ('claimed', 'running'
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """An execution that this node has, with its job as it was in the transaction, to be sent at `due` (µs)."""
 
     execution: Execution

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -63,8 +64,7 @@ class AttemptRecord:
     waits_for: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """The end of a claim: the new state and what is known.
 
     `job_version` is the one it was sent with; `serial` says that the job does not allow overlap.
@@ -148,14 +148,16 @@ class RecordStore:
     def _lock(self, connection: Connection, batch: list[Record]) -> dict[int, int | None]:
         """Lock the timers that may be written, then the executions; which execution keeps which job busy.
 
-        Executions are locked at once because they are written in several passes, and rescue may want the same ones.
+        Successes alone are written in one pass, in the order of their keys, and need no lock before it. With several
+        passes they are locked first: rescue may want the same ones.
         """
         dialect = self._database.dialect
         running: dict[int, int | None] = {}
         for job_key in sorted({r.job_key for r in batch if r.serial or r.pause_job}):
             for timer in rows(connection, LOCK_TIMER + dialect.lock_rows_waiting, job_key):
                 running[job_key] = timer.running_execution_id
-        dialect.lock_executions(connection, [r.key for r in batch])
+        if any(r.attempt is not None or r.skip_reason is not None for r in batch):
+            dialect.lock_executions(connection, [r.key for r in batch])
         return running
 
 
