@@ -114,28 +114,33 @@ def test_a_file_that_another_process_keeps_locked_loses_nothing(tmp_path: Path) 
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Callable[[Server, bool], None]]:
-    """A disk of 4 MiB over `folder`; what it gives fills it up, or makes room again."""
+def mounted(folder: Path) -> Iterator[None]:
+    """A disk of 4 MiB over `folder`."""
     folder.mkdir()
-    mounted = subprocess.run(
+    done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(folder)], check=False, capture_output=True, text=True
     )
-    if mounted.returncode != 0:
-        pytest.skip(f"only root can mount a small disk: {mounted.stderr.strip()}")
-    ballast = folder / "ballast"
-
-    def fill(_server: Server, full: bool) -> None:
-        if not full:
-            ballast.unlink()
-            return
-        with ballast.open("wb", buffering=0) as file, suppress(OSError):
-            while file.write(bytes(4096)):
-                pass
-
+    if done.returncode != 0:
+        pytest.skip(f"only root can mount a small disk: {done.stderr.strip()}")
     try:
-        yield fill
+        yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(ballast: Path) -> None:
+    """Leave no room on its disk."""
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Callable[[Server, bool], None]]:
+    """A disk of 4 MiB over `folder`; what it gives fills it up, or makes room again."""
+    ballast = folder / "ballast"
+    with mounted(folder):
+        yield lambda _server, full: fill(ballast) if full else ballast.unlink()
 
 
 @contextmanager
@@ -172,6 +177,18 @@ def test_a_full_disk_is_said_and_survived(disk: Any, says: str, tmp_path: Path) 
             assert_none_missing(one, job, receiver, now() + SECOND)
             assert one.stop() == 0
             assert "Traceback" not in one.errors
+
+
+def test_a_start_on_a_full_or_a_read_only_disk_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with mounted(disk):
+        url = sqlite.clean_file(disk)
+        fill(disk / "ballast")
+        assert f"{disk}/new.db cannot grow: the disk is full" in refused(
+            tmp_path, "--port", "0", "--db", f"{disk}/new.db"
+        )
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert "read-only" in refused(tmp_path, "--port", "0", "--db", url)
 
 
 def states(path: Path, job: str) -> list[str]:
