@@ -21,7 +21,7 @@ from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.domain.job import JobSpec, JobType, Request
 from tui_scheduler.engine.engine import Engine
 from tui_scheduler.engine.thread import EngineThread, make_world
-from tui_scheduler.engine.world import Alert, Options
+from tui_scheduler.engine.world import Alert, Options, World
 from tui_scheduler.store.claims import ClaimStore
 from tui_scheduler.store.database import Database, open_database
 from tui_scheduler.store.hot import rows
@@ -244,6 +244,31 @@ def test_an_engine_that_dies_later_is_told(file: Database, monkeypatch: pytest.M
     assert isinstance(thread.failed, BaseExceptionGroup)
     thread.stop(1)
     thread.wake()
+
+
+def test_a_stop_before_the_engine_is_made_is_heard(file: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    making, may_be_made = threading.Event(), threading.Event()
+
+    def slowly(database: Database, options: Options, alert: Callable[[Alert], None]) -> World:
+        making.set()
+        may_be_made.wait(LONG)
+        return make_world(database, options, alert)
+
+    monkeypatch.setattr("tui_scheduler.engine.thread.make_world", slowly)
+    thread = EngineThread(file, Options(), lambda alert: None)
+    starter = threading.Thread(target=thread.start)
+    starter.start()
+    making.wait(LONG)
+    stopper = threading.Thread(target=thread.stop, args=(LONG,))
+    stopper.start()
+    assert thread._stopping.wait(LONG)
+    may_be_made.set()
+    starter.join(LONG)
+    thread._thread.join(LONG / 2)
+    assert not thread._thread.is_alive()
+    stopper.join(LONG)
+    assert thread.failed is None
+    assert node_states(file) == []
 
 
 def test_slots_leave_files_for_everything_else(file: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,7 @@ class EngineThread:
         self._token: trio.lowlevel.TrioToken | None = None
         self._scope = trio.CancelScope()
         self._begun = threading.Event()
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.failed: BaseException | None = None
 
@@ -78,6 +79,7 @@ class EngineThread:
 
     def stop(self, deadline_s: float) -> None:
         """End in order, or at once when that takes longer than `deadline_s`; what is left is rescued by others."""
+        self._stopping.set()
         if self._engine is not None:
             self._tell(self._engine.stop)
         self._thread.join(deadline_s)
@@ -106,6 +108,8 @@ class EngineThread:
         self._token = trio.lowlevel.current_trio_token()
         world = await trio.to_thread.run_sync(make_world, self._database, self._options, self._alert)
         self._engine = Engine(world)
+        if self._stopping.is_set():  # before there was an engine to tell
+            self._engine.stop()
         _settle_garbage()
         with self._scope:
             async with trio.open_nursery() as nursery:
