@@ -42,7 +42,7 @@ class Keeper:
             await trio.sleep(self._world.options.heartbeat_s)
             try:
                 if not await self._world.hop(lock.is_still_held):
-                    raise NodeFenced(self._node.key)
+                    raise NodeFenced(self._node.key, "its lock is gone, so others take it for dead")
                 await self.beat()
                 await self._show_long_sends()
                 self._node.trouble.over("heartbeat")

@@ -36,10 +36,10 @@ FORGET = "DELETE FROM node WHERE state IN ('stopped', 'gone') AND stopped_at < ?
 
 
 class NodeFenced(SchedulerError):
-    """This node was declared dead while it could not speak; its work now belongs to others."""
+    """This node was declared dead while it could not speak, or may be at any moment: its work belongs to others."""
 
-    def __init__(self, node: int) -> None:
-        super().__init__(f"node {node} was declared dead by another one; it starts anew")
+    def __init__(self, node: int, reason: str = "it was declared dead by another one") -> None:
+        super().__init__(f"node {node} starts anew: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
