@@ -86,7 +86,7 @@ class Claimer:
         self._is_unsure = False
         self._node.counters.skipped += claimed.skipped
         await self._arm(claimed.claims)
-        return len(claimed.claims) == wanted
+        return claimed.has_more or len(claimed.claims) == wanted
 
     async def _give_back_unknown(self) -> None:
         """A connection may break during a commit: the store then has work as this node's that is not in hand."""

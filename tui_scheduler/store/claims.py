@@ -105,10 +105,14 @@ class Claim(NamedTuple):
 
 @dataclass(slots=True)
 class Claimed:
-    """What one transaction took: the claims, and how many occurrences it recorded as skipped."""
+    """What one transaction took: the claims, and how many occurrences it recorded as skipped.
+
+    `has_more`: a job has more that is due than may be planned at once, so another claim would find it.
+    """
 
     claims: list[Claim] = field(default_factory=list)
     skipped: int = 0
+    has_more: bool = False
 
 
 @dataclass(slots=True)
@@ -124,6 +128,7 @@ class _Drafts:
     finished: list[Values] = field(default_factory=list)
     again: list[tuple[Entry, Any]] = field(default_factory=list)
     orphans: list[Values] = field(default_factory=list)
+    has_more: bool = False
 
     @property
     def taken(self) -> int:
@@ -236,9 +241,11 @@ class ClaimStore:
         drafts.moves.append((decided.planned_through, decided.next_fire_at, job.key))
         if decided.next_fire_at is None:
             drafts.finished.append((now, job.key))
+        elif decided.next_fire_at <= now:
+            drafts.has_more = True
 
     def _write(self, connection: Connection, drafts: _Drafts, node: int, now: int) -> Claimed:
-        claimed = Claimed(skipped=sum(stretch.count for _, stretch in drafts.skip))
+        claimed = Claimed(skipped=sum(stretch.count for _, stretch in drafts.skip), has_more=drafts.has_more)
         count = len(drafts.run) + len(drafts.wait) + len(drafts.skip)
         keys = iter(self._database.dialect.reserve_execution_ids(connection, count))
         fresh: list[Values] = []
