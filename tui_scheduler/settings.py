@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     workers: int = 1
     slots: Annotated[int, Field(ge=1, le=100_000)] = 20_000
     """How many requests a node has under way at once, at most; the limit on open files may allow fewer."""
-    look_ahead_ms: Annotated[int, Field(ge=50, le=60_000)] = 1_000
+    look_ahead_ms: Annotated[int, Field(ge=50, le=4_000)] = 2_000
     """How long before its instant an occurrence is claimed."""
     drain_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0
     """How long a stop waits for requests under way before it lets go of them."""

@@ -97,17 +97,17 @@ class Firing:
 
     def fire_due(self) -> None:
         """Send everything whose instant has come, as far as this node may act."""
-        ready, may_fire = self._ready, self._pulse.may_fire
-        now = self._clock.now()
+        ready, fire, clock = self._ready, self._transport.fire, self._clock
+        until = min(clock.now(), limit := self._pulse.fire_limit())
         fired = 0
-        while ready and ready[0][0] <= now and may_fire(ready[0][0]):
-            held = heappop(ready)[-1]
+        while ready and ready[0][0] <= until:
+            held = heappop(ready)[3]
             if held.phase is Phase.ARMED:
                 held.phase = Phase.FIRED
-                self._transport.fire(held.shot)
+                fire(held.shot)
                 fired += 1
                 if fired % _CLOCK_EVERY == 0:
-                    now = self._clock.now()
+                    until = min(clock.now(), limit)
 
     async def run(self) -> None:
         """Fire until cancelled."""

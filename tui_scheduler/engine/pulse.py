@@ -7,6 +7,8 @@ import trio
 from tui_scheduler.domain.decisions import BINDS_AFTER
 from tui_scheduler.engine.clock import Clock
 
+_ALWAYS = 2**63
+
 
 class Pulse:
     """This node's last committed heartbeat, on the monotonic clock, and its last look at edits, on the wall clock."""
@@ -37,7 +39,13 @@ class Pulse:
 
     def may_fire(self, due: int) -> bool:
         """Whether what is due at `due` (µs) may be sent: every edit that binds it must have been seen."""
-        return self.is_fresh and (self._looked_at is None or due - self._looked_at <= BINDS_AFTER)
+        return due <= self.fire_limit()
+
+    def fire_limit(self) -> int:
+        """The latest instant (µs) of which everything may be sent now; -1 when nothing may."""
+        if not self.is_fresh:
+            return -1
+        return _ALWAYS if self._looked_at is None else self._looked_at + BINDS_AFTER
 
     async def news(self) -> None:
         """Return at the next heartbeat or look."""

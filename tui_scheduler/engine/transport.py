@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tui_scheduler.domain.execution import Outcome
 from tui_scheduler.domain.job import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where connections go and how they are trusted; requests with an equal origin share connections."""
 
     scheme: str

@@ -27,7 +27,7 @@ SECOND = 1_000_000
 class Options:
     """How an engine works. Instants and durations in µs unless the name ends in `_s` (seconds)."""
 
-    look_ahead: int = 1 * SECOND
+    look_ahead: int = 2 * SECOND
     slots: int = 20_000
     tick_s: float = 0.1
     claim_batch: int = 2_000

@@ -52,6 +52,7 @@ SELECT next_fire_at, job_id, job_version, planned_through, running_execution_id 
 WHERE priority = ? AND next_fire_at <= ? AND (running_execution_id IS NULL OR next_fire_at <= ?)
 ORDER BY next_fire_at LIMIT ?
 """
+_TIMER_COLUMNS = 5
 
 # ix_execution_waiting: one range, already in order; the timer, which a purged job has no more, by its primary key.
 DUE_WAITING = """
@@ -185,13 +186,14 @@ class ClaimStore:
         lock_e = lock.replace("UPDATE", "UPDATE OF e")
         waiting = rows(connection, DUE_WAITING + lock_e, priority, horizon, free)
         timers = rows(connection, DUE_TIMERS + lock, priority, horizon, now, free)
-        entries = self._entries(connection, {(row.job_id, row.job_version) for row in (*waiting, *timers)})
-        for row in islice(merge(waiting, timers, key=itemgetter(0)), free):
+        # Both begin with instant, job and version; read by position, which is several times faster than by name.
+        entries = self._entries(connection, {(row[1], row[2]) for row in (*waiting, *timers)})
+        for row in islice(merge(waiting, timers, key=itemgetter(0)), free) if waiting else timers:
             free = slots - drafts.taken
             if free <= 0:
                 return
-            entry = entries.get(row.job_id)
-            if "planned_through" in row._fields:
+            entry = entries.get(row[1])
+            if len(row) == _TIMER_COLUMNS:
                 if entry is not None:
                     self._plan(connection, drafts, entry, row, now, horizon, free)
             elif entry is None:
@@ -227,15 +229,17 @@ class ClaimStore:
         if job.key in drafts.holds:
             return  # taken in this transaction already: the next one finds it busy
         if job.spec.overlap is Overlap.ALLOW:
-            decided = plan(job, entry.timetable, Standing(row.planned_through), now, horizon, free)
+            decided = plan(job, entry.timetable, Standing(row[3]), now, horizon, free)
         else:
             standing = _standing(connection, job, row, now)
             decided = plan(job, entry.timetable, standing, now, horizon, free)
             _make_way(connection, job, row.running_execution_id, decided, now)
             if decided.run:
                 drafts.holds.add(job.key)
-        drafts.run.extend((entry, occurrence) for occurrence in decided.run)
-        drafts.skip.extend((entry, stretch) for stretch in decided.skips)
+        for occurrence in decided.run:
+            drafts.run.append((entry, occurrence))
+        for stretch in decided.skips:
+            drafts.skip.append((entry, stretch))
         if decided.wait is not None:
             drafts.wait.append((entry, decided.wait))
         drafts.moves.append((decided.planned_through, decided.next_fire_at, job.key))
