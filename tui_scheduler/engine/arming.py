@@ -16,10 +16,15 @@ from tui_scheduler.store.claims import Claim
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@lru_cache(maxsize=4_096)
 def rfc3339(instant: int) -> str:
-    """An instant (µs) as RFC 3339 in UTC with microseconds. Cached: a herd shares its instant."""
-    return (_EPOCH + timedelta(microseconds=instant)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """An instant (µs) as RFC 3339 in UTC with microseconds. The calendar is worked out once a second."""
+    second, microsecond = divmod(instant, 1_000_000)
+    return f"{_second(second)}.{microsecond:06d}Z"
+
+
+@lru_cache(maxsize=1_024)
+def _second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class Arming:
