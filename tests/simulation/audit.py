@@ -13,6 +13,7 @@ from tui_scheduler.domain.execution import MAX_RESCUES
 from tui_scheduler.domain.job import Job, JobState, JobType, Overlap
 from tui_scheduler.domain.schedule import Schedule, parse_schedule
 from tui_scheduler.engine.arming import rfc3339
+from tui_scheduler.engine.world import SECOND, Options
 from tui_scheduler.store.hot import rows
 
 EXECUTIONS = "SELECT * FROM execution ORDER BY id"
@@ -103,7 +104,7 @@ def _coverage(history: History, job: Job, eras: list[Era], executions: list[Any]
             if instant not in places:
                 wrong.append(f"{job.spec.name}: {_show(instant)} of {era.schedule.text!r} is missing")
     if not history.clock_was_set:
-        look_ahead = 1_500_000
+        look_ahead = Options().look_ahead + SECOND // 2
         for instant in places:
             if not any(
                 era.has(instant) or Era(era.after, era.through + look_ahead, era.schedule).has(instant) for era in eras

@@ -61,7 +61,7 @@ def test_an_end_is_final(stage: Stage, end: str) -> None:
         stage.nodes.condemn(node, 0, T)
     if end == "gone":
         stage.nodes.bury(node)
-    with pytest.raises(NodeFenced, match=f"node {node} was declared dead"):
+    with pytest.raises(NodeFenced, match=f"node {node} starts anew: it was declared dead"):
         stage.nodes.beat(node, T + 1, {})
     stage.nodes.stop(node, T + 1)
     assert not stage.nodes.condemn(node, 0, T + 1)

@@ -101,7 +101,10 @@ def list_jobs(control: Asked, limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE
     """The jobs, oldest first, as an array; where there are more, `Link` has the address of the next ones."""
     try:
         views = control.jobs(limit=limit, after=None if after is None else _cursor(after))
-    except Invalid as error:  # a job that is gone for good
+    except Invalid as error:
+        if error.field != "after":
+            raise
+        # The cursor is of a job that is gone for good.
         raise _bad_cursor(error.reason) from None
     headers = {}
     if len(views) == limit and control.jobs(limit=1, after=views[-1].job.id):

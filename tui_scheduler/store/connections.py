@@ -7,8 +7,9 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 from urllib.parse import quote
@@ -71,6 +72,7 @@ class SqliteFile:
     # Pages the writer keeps in memory: 16 MiB, enough for the working set of a batch with all its indexes.
     # No mmap: a failing disk would then kill the process (SIGBUS) instead of giving an error.
     _WRITER: Final = (
+        "PRAGMA journal_mode = WAL",  # kept in the file once set; first openers race for it
         "PRAGMA synchronous = FULL",  # what is committed survives a power cut
         "PRAGMA cache_size = -16384",
         "PRAGMA wal_autocheckpoint = 2000",  # pages: 8 MiB
@@ -109,10 +111,7 @@ class SqliteFile:
     def _connect_writer(self) -> sqlite3.Connection:
         raw = self._open()
         try:
-            for pragma in self._WRITER:
-                raw.execute(pragma)
-            # Kept in the file once set. Two first openers race for it, and SQLite's own timeout does not cover that.
-            self._patiently(lambda: raw.execute("PRAGMA journal_mode = WAL").fetchall(), self._deadline())
+            self._set_up(raw, self._WRITER)
         except BaseException:
             raw.close()
             raise
@@ -121,12 +120,16 @@ class SqliteFile:
     def _connect_reader(self) -> sqlite3.Connection:
         raw = self._open()
         try:
-            for pragma in self._READER:
-                raw.execute(pragma)
+            self._set_up(raw, self._READER)
         except BaseException:
             raw.close()
             raise
         return raw
+
+    def _set_up(self, raw: sqlite3.Connection, pragmas: Iterable[str]) -> None:
+        """Any of them may read the file, and meet the lock of one who opens or closes it for the first or last time."""
+        for pragma in pragmas:
+            self._patiently(partial(_fetch, raw, pragma), self._deadline())
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -182,6 +185,10 @@ class SqliteFile:
             if (found.st_dev, found.st_ino) == self._file_id:
                 return
         raise StoreUnavailable(f"{self._where} was removed or replaced while in use; start again", transient=False)
+
+
+def _fetch(raw: sqlite3.Connection, statement: str) -> None:
+    raw.execute(statement).fetchall()
 
 
 def _begin_reading(raw: sqlite3.Connection) -> None:
