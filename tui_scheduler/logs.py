@@ -9,6 +9,8 @@ from typing import Final
 import structlog
 from structlog.typing import Processor
 
+from tui_scheduler.console import patient_stderr
+
 _SHARED: Final[list[Processor]] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -27,7 +29,7 @@ def start_logging(level: int = logging.INFO) -> None:
             ),
         ],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(patient_stderr())
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -14,6 +14,7 @@ import structlog
 from tui_scheduler import __version__
 from tui_scheduler.api.app import create_app
 from tui_scheduler.api.server import ApiServer, address_of, listen
+from tui_scheduler.console import patient_stderr
 from tui_scheduler.control.local import LocalControl
 from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.engine.alerts import ConsoleAlerts
@@ -48,12 +49,12 @@ def serve(settings: Settings) -> int:
                 on_started=lambda: _announce(address_of(listener), database, settings),
                 has_ended=lambda: engine.failed is not None,
             )
-            _stop_on_signals(server)
+            _stop_on_signals(server, engine)
             _start(engine)
             try:
                 server.run(sockets=[listener])
             finally:
-                engine.stop(settings.drain_s + FLUSH_S)
+                engine.stop(settings.drain_s + FLUSH_S if engine.has_begun else FLUSH_S)
             return _verdict(engine)
         finally:
             database.close()
@@ -71,13 +72,14 @@ def _announce(address: str, database: Database, settings: Settings) -> None:
     print(f"listening on {address}", flush=True)  # noqa: T201
 
 
-def _stop_on_signals(server: ApiServer) -> None:
+def _stop_on_signals(server: ApiServer, engine: EngineThread) -> None:
     """The first signal stops in order, the second at once: what was not finished is rescued, nothing is lost."""
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         if server.should_exit:
             os._exit(STOPPED_AT_ONCE)
         server.should_exit = True
+        engine.give_up_start()
 
     for number in STOP_SIGNALS:
         # nohup ignores SIGHUP, and means it. A shell ignores SIGINT for what it starts with &, and means less by it.
@@ -117,6 +119,11 @@ def _verdict(engine: EngineThread) -> int:
     return 1
 
 
+def _say_later(sentence: str) -> None:
+    """From the engine's thread, which must not wait for a terminal."""
+    patient_stderr().write(f"{sentence}\n")
+
+
 def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)  # noqa: T201
 
@@ -130,4 +137,4 @@ def make_engine(database: Database, settings: Settings) -> EngineThread:
         keep_age=int(settings.keep_days * DAY),
         keep_count=settings.keep_per_job,
     )
-    return EngineThread(database, options, ConsoleAlerts(_say))
+    return EngineThread(database, options, ConsoleAlerts(_say_later))

@@ -21,9 +21,9 @@ from tui_scheduler.store.jobs import JobStore
 
 STARTS = (
     datetime(2026, 6, 1, 11, 59, 30, tzinfo=UTC),
-    datetime(2026, 3, 29, 0, 59, 0, tzinfo=UTC),  # Europe's gap at 01:00 UTC
-    datetime(2026, 10, 25, 0, 59, 0, tzinfo=UTC),  # Europe's overlap at 01:00 UTC
-    datetime(2026, 11, 1, 5, 59, 0, tzinfo=UTC),  # New York's overlap at 06:00 UTC
+    datetime(2026, 3, 29, 0, 59, 48, tzinfo=UTC),  # Europe's gap at 01:00 UTC
+    datetime(2026, 10, 25, 0, 59, 48, tzinfo=UTC),  # Europe's overlap at 01:00 UTC
+    datetime(2026, 11, 1, 5, 59, 48, tzinfo=UTC),  # New York's overlap at 06:00 UTC
 )
 SCHEDULES = (
     "* * * * * *",

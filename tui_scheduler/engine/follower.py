@@ -138,6 +138,7 @@ class Follower:
         elif held.phase is Phase.ARMED:
             self._settling.cancel(held, "cancelled on request")
         elif held.phase is Phase.FIRED:
+            held.is_to_end = True
             self._transport.abort(held.shot)
 
     def _cancel_unheld(self, request: CancelRequest) -> None:

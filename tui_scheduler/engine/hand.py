@@ -20,9 +20,11 @@ class Phase(Enum):
 
 
 class Held:
-    """One execution in hand. `due` is when to send it (µs); `is_shown` once the store shows it as running."""
+    """One execution in hand. `due` is when to send it (µs); `is_shown` once the store shows it as running,
+    `is_to_end` once somebody wants it ended.
+    """
 
-    __slots__ = ("due", "entry", "execution", "is_shown", "phase", "shot")
+    __slots__ = ("due", "entry", "execution", "is_shown", "is_to_end", "phase", "shot")
 
     def __init__(self, execution: Execution, entry: Entry, due: int, shot: Shot) -> None:
         self.execution = execution
@@ -31,6 +33,7 @@ class Held:
         self.shot = shot
         self.phase = Phase.ARMED
         self.is_shown = False
+        self.is_to_end = False
 
 
 class Hand:

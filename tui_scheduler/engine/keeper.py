@@ -15,6 +15,12 @@ from tui_scheduler.store.rescues import Lost
 SHOWN_AFTER = 1_000_000
 """µs after which a send still under way is shown as running in the store."""
 
+_BETWEEN_BATCHES_S = 0.02
+"""Lets others have the store between two batches of pruning: some 10,000 rows a second at the most."""
+
+_COUNT_BATCHES = 20
+"""Batches of 50 jobs looked at for rows beyond their number in one round."""
+
 _FORGET_NODES_AFTER = 86_400 * 1_000_000
 
 
@@ -139,7 +145,7 @@ class Keeper:
         pruned = await self._world.hop(self._world.stores.pruning.by_age, before, cursor, options.prune_batch)
         self._node.counters.pruned += pruned.deleted
         while pruned.deleted and pruned.cursor:
-            await trio.sleep(self._world.options.tick_s)
+            await trio.sleep(_BETWEEN_BATCHES_S)
             pruned = await self._world.hop(
                 self._world.stores.pruning.by_age, before, pruned.cursor, options.prune_batch
             )
@@ -150,11 +156,16 @@ class Keeper:
         options = self._world.options
         if options.keep_count is None:
             return 0
-        pruned = await self._world.hop(
-            self._world.stores.pruning.by_count, options.keep_count, cursor, 50, options.prune_batch
-        )
-        self._node.counters.pruned += pruned.deleted
-        return pruned.cursor
+        for _ in range(_COUNT_BATCHES):
+            pruned = await self._world.hop(
+                self._world.stores.pruning.by_count, options.keep_count, cursor, 50, options.prune_batch
+            )
+            self._node.counters.pruned += pruned.deleted
+            cursor = pruned.cursor
+            if not cursor:
+                break
+            await trio.sleep(_BETWEEN_BATCHES_S)
+        return cursor
 
     async def _forget(self) -> None:
         now = self._world.clock.now()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tui_scheduler.domain.decisions import Settlement, settle
-from tui_scheduler.domain.execution import Outcome, SkipReason, State
+from tui_scheduler.domain.execution import Outcome, OutcomeKind, SkipReason, State
 from tui_scheduler.domain.job import Overlap
 from tui_scheduler.engine.counters import Counters
 from tui_scheduler.engine.hand import Held, Phase
@@ -29,6 +29,8 @@ class Settling:
         """An attempt has come to its end."""
         if held.phase is not Phase.FIRED:
             return
+        if outcome.kind is OutcomeKind.ABORTED and not held.is_to_end:
+            return  # the transport closed with this node's life: the answer is unknown, so it is for rescue to decide
         held.phase = Phase.ENDED
         execution, job = held.execution, held.entry.job
         if outcome.started_at is not None:

@@ -31,6 +31,9 @@ T = TypeVar("T")
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may keep the interpreter from others. The default, ten times this, shows as drift."""
 
+SLOW_START_S = 3.0
+"""After this long a start says what it waits for."""
+
 SPARE_FILES = 200
 """Open files kept for everything but connections to targets."""
 
@@ -67,10 +70,25 @@ class EngineThread:
         """Raises what the engine died of, if it could not begin."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._thread.start()
-        self._begun.wait()
+        if not self._begun.wait(SLOW_START_S):
+            log.warning("engine_start_waits", reason="the database does not let it begin yet")
+            self._begun.wait()
         if self.failed is not None:
             self._thread.join()
             raise self.failed
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the node was registered."""
+        return self._engine is not None and self._engine.node is not None
+
+    def give_up_start(self) -> None:
+        """A start that still waits for the database ends; one that is over is not affected. From a signal handler."""
+        if not self._begun.is_set():
+            self._stopping.set()
+            if self._engine is not None:
+                self._tell(self._engine.stop)
+            self._begun.set()
 
     def wake(self) -> None:
         """Something changed in the store: look at once. From any thread, at any time."""

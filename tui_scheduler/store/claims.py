@@ -83,7 +83,7 @@ MOVE_TIMER = "UPDATE timer SET planned_through = ?, next_fire_at = ? WHERE job_i
 FINISH_JOB = "UPDATE job SET state = 'finished', updated_at = ? WHERE id = ? AND state = 'active'"
 CLAIM_WAITING = """
 UPDATE execution SET state = 'claimed', node_id = ?, claim_no = claim_no + 1, attempt = attempt + 1, job_version = ?,
-  next_attempt_at = NULL
+  sent_once = NULL
 WHERE id = ? AND state IN ('pending', 'retrying')
 """
 CANCEL_ORPHAN = """
@@ -91,7 +91,7 @@ UPDATE execution SET state = 'cancelled', finished_at = ?, error = 'the job was 
 WHERE id = ? AND state IN ('pending', 'retrying')
 """
 START = """
-UPDATE execution SET state = 'running'
+UPDATE execution SET state = 'running', sent_once = TRUE
 WHERE id = ? AND claim_no = ? AND node_id = ? AND state IN ('claimed', 'running') AND NOT cancel_requested
 """
 

@@ -27,11 +27,12 @@ WHERE {_MINE}
 """  # noqa: S608 - constants of ours
 SKIP = f"""
 UPDATE execution SET state = 'skipped', finished_at = ?, skip_reason = ?, skip_from = scheduled_for,
-  skip_to = scheduled_for, skip_count = 1
+  skip_to = scheduled_for, skip_count = 1, next_attempt_at = NULL
 WHERE {_MINE}
 """  # noqa: S608
 GIVE_BACK = f"""
-UPDATE execution SET state = 'pending', attempt = attempt - 1, node_id = NULL, next_attempt_at = fire_at
+UPDATE execution SET state = 'pending', attempt = attempt - 1, node_id = NULL,
+  next_attempt_at = COALESCE(next_attempt_at, fire_at)
 WHERE {_MINE}
 """  # noqa: S608
 SHOW_RUNNING = f"UPDATE execution SET state = 'running', started_at = COALESCE(started_at, ?) WHERE {_MINE}"  # noqa: S608

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from tui_scheduler.domain.execution import State
+from tui_scheduler.domain.execution import Execution, State
 from tui_scheduler.domain.job import JobType, Overlap
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.handover import LOCK_TIMER, free_job
@@ -19,13 +19,14 @@ BATCH = 500
 # ix_execution_unfinished; the job by its primary key. Batches keep the write lock short.
 UNFINISHED_OF = """
 SELECT e.id, e.job_id, e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt, e.claim_no, e.rescues, e.started_at,
-  j.type, j.overlap, j.public_id, j.name
+  e.sent_once, e.job_version, j.version, j.type, j.overlap, j.public_id, j.name
 FROM execution e LEFT JOIN job j ON j.id = e.job_id
 WHERE e.node_id = ? AND e.state IN ('claimed', 'running') ORDER BY e.id LIMIT ?
 """
 # Primary key.
 TO_PENDING = """
-UPDATE execution SET state = 'pending', attempt = ?, rescues = ?, node_id = NULL, next_attempt_at = fire_at
+UPDATE execution SET state = 'pending', attempt = ?, rescues = ?, node_id = NULL,
+  next_attempt_at = COALESCE(next_attempt_at, fire_at)
 WHERE id = ? AND claim_no = ? AND state IN ('claimed', 'running')
 """
 TO_LOST = """
@@ -85,9 +86,7 @@ class RescueStore:
         return rescued
 
     def _take(self, connection: Connection, row: Any, now: int, rescued: Rescued) -> None:
-        after = execution_of(row).rescue(
-            may_send_again=row.type == JobType.ATLEAST_ONCE, may_have_been_sent=row.fire_at <= now
-        )
+        after = _after_death(row, now)
         if row.type is None or rows(connection, CANCEL_REQUESTED, row.id)[0].cancel_requested:
             rescued.cancelled += run(connection, TO_CANCELLED, now, "cancelled on request", row.id, row.claim_no)
             _free(connection, row, now)
@@ -101,6 +100,19 @@ class RescueStore:
             _free(connection, row, now)
 
 
+def _after_death(row: Any, now: int) -> Execution:
+    """What rescue makes of a row. The job's type may have been edited since: both guarantees hold, so a send under at
+    most once is never repeated, and nor is one that may have been made before the job became so.
+    """
+    execution = execution_of(row)
+    is_once = bool(row.sent_once) or row.type == JobType.ATMOST_ONCE
+    was_edited = row.job_version != row.version
+    has_come = row.fire_at <= now
+    if is_once and was_edited and has_come and execution.state is State.CLAIMED:
+        execution = execution.start()
+    return execution.rescue(may_send_again=not is_once, may_have_been_sent=has_come)
+
+
 def _serial(row: Any) -> bool:
     return row.overlap is not None and row.overlap != Overlap.ALLOW
 
@@ -112,6 +124,6 @@ def _free(connection: Connection, row: Any, now: int) -> None:
 
 
 def _why_lost(row: Any) -> str:
-    if row.state == State.RUNNING and row.type == JobType.ATMOST_ONCE:
+    if row.sent_once or row.type == JobType.ATMOST_ONCE:
         return "lost: its node ended while it was being sent, and it may be sent only once"
     return f"lost: {row.rescues + 1} nodes ended while they had it"

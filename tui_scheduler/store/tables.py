@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, SmallInteger, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 _KEY = BigInteger().with_variant(Integer, "sqlite")
@@ -190,6 +190,8 @@ class ExecutionRow(SQLModel, table=True):
     skip_to: int | None = _instant(nullable=True)
     skip_count: int | None = _number(nullable=True)
     cancel_requested: bool = Field(default=False)
+    sent_once: bool | None = Field(default=None, sa_column=Column(Boolean, nullable=True))
+    """Marked as running under at most once: the job's type may be edited before its node dies."""
 
 
 class AttemptRow(SQLModel, table=True):

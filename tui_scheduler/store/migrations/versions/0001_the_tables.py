@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("skip_to", sa.BigInteger(), nullable=True),
         sa.Column("skip_count", sa.Integer(), nullable=True),
         sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("sent_once", sa.Boolean(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("job_id", "occurrence_key", name="uq_execution_occurrence"),
         sqlite_autoincrement=True,
