@@ -4,7 +4,7 @@
 
 Claims ahead and renders to bytes, fires by one `socket.send` at the instant, reads answers in one task per
 connection, records in batches: durable (SQLite, WAL, synchronous=FULL), but with no retries, no rescue, no edits,
-no API, a schema of two small tables and an empty history. Figures hold within one session of one machine only; the
+no API, a schema of two small tables and an empty history. Figures hold within one run on one machine only; the
 ratio to this one, measured beside, says more. Prints `ready`; runs until SIGTERM.
 """
 

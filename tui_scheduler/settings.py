@@ -1,23 +1,53 @@
-"""Every option, from the command line, else from `TUI_SCHEDULER_*` in the environment, else its default."""
+"""Every option: from the command line, else `TUI_SCHEDULER_*` in the environment, else a file, else its default."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Final
 
-from platformdirs import user_data_path
+from platformdirs import user_config_path, user_data_path
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from tui_scheduler.domain.errors import Invalid
 
 NAME: Final = "tui-scheduler"
 PREFIX: Final = "TUI_SCHEDULER_"
+FILE: Final = "configuration file"
 DEFAULT_PORT: Final = 3000
 
 
 def default_database() -> str:
     """The path of the SQLite file used when nothing else is said, in the user's own data folder."""
     return str(user_data_path(NAME, appauthor=False) / f"{NAME}.db")
+
+
+def config_file() -> Path:
+    """Where the configuration file would be, in the user's own configuration folder. It need not exist."""
+    return user_config_path(NAME, appauthor=False) / "config.toml"
+
+
+class ConfigFile(TomlConfigSettingsSource):
+    """What the configuration file says, which is nothing where there is none. A mistyped key is refused."""
+
+    def __init__(self, settings: type[BaseSettings]) -> None:
+        path = config_file()
+        try:
+            super().__init__(settings, path)
+        except OSError as error:
+            raise Invalid(FILE, f"{path} cannot be read: {error.strerror}") from None
+        except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
+            raise Invalid(FILE, f"{path} is not valid TOML: {error}") from None
+        for key in self.toml_data:
+            if key not in settings.model_fields:
+                known = ", ".join(sorted(settings.model_fields))
+                raise Invalid(FILE, f"{path} has an unknown key {key!r}; there are {known}")
 
 
 class Settings(BaseSettings):
@@ -44,7 +74,19 @@ class Settings(BaseSettings):
     keep_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0
     """History older than this is pruned."""
     keep_per_job: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
-    """Executions of one job beyond this number are pruned, oldest first."""
+    """Scheduled runs of one job beyond this number are pruned, oldest first; manual ones go by age alone."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The first that says something wins."""
+        return init_settings, env_settings, ConfigFile(settings_cls)
 
     @field_validator("workers")
     @classmethod
@@ -67,5 +109,13 @@ def load_settings(**given: object) -> Settings:
         reason = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
         reason = reason.replace("Input should be", "must be")
         option = name.replace("_", "-")
-        sources = [f"--{option}"] * (name in given) + [PREFIX + name.upper()]
-        raise Invalid(option, f"{reason} (set by {' or '.join(sources)})") from None
+        if given.get(name) is None and not _is_in_environment(name):
+            source = f"{name} in {config_file()}"
+        else:
+            source = " or ".join([f"--{option}"] * (name in given) + [PREFIX + name.upper()])
+        raise Invalid(option, f"{reason} (set by {source})") from None
+
+
+def _is_in_environment(name: str) -> bool:
+    """As pydantic-settings sees it: in any case, and empty is nothing."""
+    return any(variable.upper() == PREFIX + name.upper() and value for variable, value in os.environ.items())

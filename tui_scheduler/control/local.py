@@ -27,7 +27,7 @@ STALE: Final = 30 * SECOND
 """Generous, because it compares wall clocks: whether a node is dead is for the nodes to say, by its heartbeat."""
 
 SET_BACK: Final = 5 * SECOND
-"""Engines plan a second ahead; what is planned further ahead was planned before the clock was set back."""
+"""Engines plan 2 s ahead by default, 4 s at most; what is planned further was planned before the clock was set back."""
 
 BEHIND: Final = 10 * SECOND
 """Work that is late by more than this means that occurrences are not being run as they should."""

@@ -16,7 +16,8 @@ from tui_scheduler.domain.retry import SECOND
 from tui_scheduler.domain.schedule import parse_schedule
 
 LONGEST_LOOK_AHEAD = 5 * SECOND
-"""Engines plan a second ahead. A job planned further than this was planned before the clock was set back."""
+"""Engines plan 2 s ahead by default, 4 s at most. A job planned further than this was planned before the clock was set
+back."""
 
 RECENT = 60 * SECOND
 """How long an occurrence that was due before the edit, and that both schedules have, is still run."""

@@ -21,8 +21,6 @@ from tui_scheduler.store.hot import Values
 DELETED_WHILE_PAUSED: Final = "deleted paused"
 """In the column: deleted, and paused before. A restored job must not start to fire if it was paused."""
 
-DELETED_STATES: Final = (JobState.DELETED.value, DELETED_WHILE_PAUSED)
-
 SPEC_COLUMNS: Final = (
     "name",
     "schedule",

@@ -2,7 +2,8 @@
 
 A job's id is made once and stored. An execution's is computed from its integer key, because an index on it would
 cost 20 µs a row: 48 bits of `scheduled_for` in ms, then 74 free bits, of which 30 carry the database's own salt (two
-databases must not give the same Idempotency-Key to different executions) and 44 the key:
+databases must not give the same Idempotency-Key to different executions) and 44 the key (17 million million, which is
+55 years at 10,000 executions a second):
 
     tttttttt-tttt-7sss-Ssss-skkkkkkkkkkk      t time, s salt, k key; the top two bits of S are the variant, 10
 """
@@ -16,8 +17,6 @@ from functools import lru_cache
 from typing import Final
 
 SALT_BITS: Final = 30
-KEY_BITS: Final = 44
-"""Keys up to 17 million million: 55 years at 10,000 executions a second."""
 
 _TIME_BITS: Final = 48
 _LAST_MS: Final = (1 << _TIME_BITS) - 1
