@@ -79,6 +79,7 @@ def _stop_on_signals(server: ApiServer, engine: EngineThread) -> None:
         if server.should_exit:
             os._exit(STOPPED_AT_ONCE)
         server.should_exit = True
+        patient_stderr().write("stopping: waiting for requests under way; once more stops at once\n")
         engine.give_up_start()
 
     for number in STOP_SIGNALS:

@@ -41,6 +41,7 @@ def refused(answer: httpx.Response, status: int, field: str | None = None) -> di
         (b'"text"', "object"),
         (b"1", "object"),
         (b'{"priority": NaN}', "NaN"),
+        (b'{"body": {"x": 1e999}}', "1e999 is too large a number"),
         (b'{"priority": -Infinity}', "Infinity"),
         (b'{"priority": ' + b"9" * 5_000 + b"}", "digits"),
         (b'{"body": ' + b"[" * (DEPTH_LIMIT + 1) + b"]" * (DEPTH_LIMIT + 1) + b"}", "nested"),

@@ -135,3 +135,11 @@ def test_a_page_of_our_own_may(serve: Any) -> None:
     api: httpx.Client = serve(Failing(NotFound("job", JOB)))
     own = {"Origin": str(api.base_url).rstrip("/")}
     assert api.post(f"/api/jobs/{JOB}/run", headers=own).status_code == 404
+
+
+@pytest.mark.parametrize("browser", [{"Origin": "http://evil.example:3000"}, {"Sec-Fetch-Site": "same-origin"}])
+def test_a_page_whose_name_was_made_to_lead_here_cannot_use_the_api(serve: Any, browser: dict[str, str]) -> None:
+    """DNS rebinding: to the browser it is its own origin."""
+    api = serve(Failing(NotFound("job", JOB)))
+    answer = api.request("GET", "/api/jobs", headers={"Host": "evil.example:3000", **browser})
+    assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")

@@ -261,7 +261,7 @@ async def test_old_history_is_forgotten_in_batches_with_pauses(autojump_clock: M
         nursery.start_soon(stage.keeper.keep_pruning)
         await trio.sleep(4.9)
         assert len(stage.executions()) == 260
-        await trio.sleep(0.15)
+        await trio.sleep(0.11)
         assert len(stage.executions()) == 160, "one batch, and a pause"
         await trio.sleep(1)
         assert len(stage.executions()) == 10

@@ -38,6 +38,7 @@ class Ended:
         for _ in range(attempt - 1):
             one.execution = one.execution.retry().claim()
         self.fire(one)
+        one.is_to_end = outcome.kind is OutcomeKind.ABORTED
         self.settling.ended(one, outcome)
         assert one.phase is Phase.ENDED
         return self.records[-1]
@@ -84,6 +85,16 @@ async def test_an_outcome_becomes_a_record_and_only_a_failure_for_good_an_alert(
         "retried": 0,
         "cancelled": 0,
     } | {name: 1}
+
+
+async def test_an_abort_that_nobody_asked_for_is_left_to_rescue(autojump_clock: MockClock) -> None:
+    """The wire closes with its node's life: what it gives up then may be sent again, and is not cancelled."""
+    ended = Ended()
+    one = held(0)
+    ended.fire(one)
+    ended.settling.ended(one, outcome(OutcomeKind.ABORTED, message="the scheduler is shutting down"))
+    assert ended.records == []
+    assert one.phase is Phase.FIRED
 
 
 async def test_a_retry_says_when_and_what_it_waits_for(autojump_clock: MockClock) -> None:

@@ -142,7 +142,7 @@ def test_a_run_by_hand_is_taken_at_once_also_of_a_paused_job(stage: Stage) -> No
     claim = stage.claim_one(node, T + 5)
     assert (claim.execution.key, claim.due, claim.execution.trigger) == (record.key, T + 5, Trigger.MANUAL)
     assert stage.row(record.key, "state, attempt, claim_no, node_id, next_attempt_at, job_version") == (
-        *("claimed", 1, 1, node, None, 2),
+        *("claimed", 1, 1, node, T + 5, 2),
     )
 
 

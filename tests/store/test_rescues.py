@@ -115,7 +115,10 @@ def test_more_than_a_batch_is_taken_batch_by_batch(stage: Stage, monkeypatch: py
 def test_a_job_is_kept_busy_by_what_goes_on_and_freed_by_what_is_lost(stage: Stage, kind: JobType, frees: bool) -> None:
     job, dead, node = stage.create(replace(EVERY_SECOND, type=kind, overlap=Overlap.QUEUE)), stage.node(), stage.node()
     claim = stage.claim_one(dead, T + SECOND)
-    stage.claims.start(dead, [(claim.execution.key, 1)])
+    if kind is MOST:
+        stage.claims.start(dead, [(claim.execution.key, 1)])
+    else:
+        stage.records.show_running(dead, [(claim.execution.key, 1, T + SECOND)])
     assert stage.claim(node, T + 2 * SECOND) == []  # it waits
     stage.nodes.condemn(dead, 0, T + 2 * SECOND)
     stage.rescues.rescue(dead, T + 2 * SECOND)
@@ -125,6 +128,40 @@ def test_a_job_is_kept_busy_by_what_goes_on_and_freed_by_what_is_lost(stage: Sta
     assert stage.state(claim.execution.key) == ("lost" if frees else "claimed")
     stage.records.record(node, [ended(following, at=T + 2 * SECOND)])
     assert (stage.running(job) is None) is frees
+
+
+@pytest.mark.parametrize(
+    ("kind", "edited", "was_marked", "state"),
+    [
+        (MOST, LEAST, True, "lost"),  # sent under at most once: never again, whatever the job has become
+        (LEAST, MOST, False, "lost"),  # may have been sent before the job became at most once
+        (LEAST, LEAST, False, "pending"),
+        (MOST, MOST, True, "lost"),
+    ],
+)
+def test_both_guarantees_outlive_an_edit_of_the_type(
+    stage: Stage, kind: JobType, edited: JobType, was_marked: bool, state: str
+) -> None:
+    job, dead = stage.create(replace(EVERY_SECOND, type=kind)), stage.node()
+    claim = stage.claim_one(dead, T + SECOND)
+    if was_marked:
+        stage.claims.start(dead, [(claim.execution.key, 1)])
+    stage.jobs.update(job.id, lambda stored: replace(stored.spec, type=edited, name="edited"), T + 2 * SECOND)
+    stage.nodes.condemn(dead, 0, T + 3 * SECOND)
+    stage.rescues.rescue(dead, T + 3 * SECOND)
+    assert stage.state(claim.execution.key) == state
+
+
+def test_a_retry_that_is_rescued_keeps_its_wait(stage: Stage) -> None:
+    stage.create(EVERY_SECOND)
+    dead = stage.node()
+    first = stage.claim_one(dead, T + SECOND)
+    again_at = T + 60 * SECOND
+    stage.records.record(dead, [ended(first, at=T + SECOND)._replace(state=State.RETRYING, next_attempt_at=again_at)])
+    (second,) = [c for c in stage.claim(dead, again_at) if c.execution.key == first.execution.key]
+    stage.nodes.condemn(dead, 0, again_at)
+    stage.rescues.rescue(dead, again_at)
+    assert stage.row(second.execution.key, "state, attempt, next_attempt_at") == ("pending", 1, again_at)
 
 
 def test_a_claim_under_way_is_found_by_the_rescue_of_its_node(stage: Stage) -> None:

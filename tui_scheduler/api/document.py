@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isinf
 from typing import Any, NoReturn
 
 from fastapi import Request
@@ -27,7 +28,9 @@ async def read_document(request: Request) -> Document:
 def parse_document(body: bytes) -> Document:
     """A JSON object (RFC 8259: no NaN, no byte order mark, UTF-8) whose names are all different."""
     try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
+        value = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except UnicodeDecodeError as error:
         raise _malformed(f"the body is not UTF-8 (byte {error.start + 1})") from None
     except json.JSONDecodeError as error:
@@ -79,6 +82,13 @@ def _children(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):
+        raise _malformed(f"{digits[:20]} is too large a number")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

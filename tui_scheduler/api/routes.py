@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -77,8 +78,20 @@ async def _same_origin(request: Request) -> None:
     Programs send no `Origin`; a page of our own would send our own address.
     """
     origin = request.headers.get("origin")
+    if (origin is not None or "sec-fetch-site" in request.headers) and not _is_own_name(request.url.hostname or ""):
+        raise Refused(403, "forbidden", "web pages from elsewhere may not use this API")
     if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
         raise Refused(403, "forbidden", "web pages from elsewhere may not use this API")
+
+
+def _is_own_name(host: str) -> bool:
+    """Whether a browser that names this host was sent here by somebody who knows where: a name that merely resolves
+    to this machine may belong to anyone (DNS rebinding)."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 router = APIRouter(prefix="/api", default_response_class=Json, dependencies=[Depends(_same_origin)])
