@@ -243,7 +243,9 @@ def test_it_serves_and_stops_in_order(tmp_path: Path) -> None:
         banner, *log = process.stderr.read().splitlines()
         assert banner.startswith("tui-scheduler ")
         assert path in banner
-        assert [line for line in log if not line.startswith("ALERT ") and "[info" not in line] == []
+        assert [line for line in log if not line.startswith("ALERT ") and "[info" not in line] == [
+            "stopping: waiting for requests under way; once more stops at once"
+        ]
 
 
 def wait_until_it_refuses(client: httpx.Client) -> None:
