@@ -92,9 +92,12 @@ def _coverage(history: History, job: Job, eras: list[Era], executions: list[Any]
     places: dict[int, int] = defaultdict(int)
     # What an edit finds planned under another clock is not planned again.
     eras_say_all = len(eras) <= 1 or not history.clock_was_set
+    # A clock that was set back ends an era before instants that were planned in it.
+    latest = history.time.latest + Options().look_ahead if history.clock_was_set else 0
+    reached = [Era(era.after, max(era.through, latest), era.schedule) for era in eras]
     for row in executions:
         if row.trigger == "schedule":
-            wrong += _place(job, row, eras if eras_say_all else None, places)
+            wrong += _place(job, row, reached if eras_say_all else None, places)
     wrong += [f"{job.spec.name}: {n} places for {_show(instant)}" for instant, n in places.items() if n > 1]
     if not eras_say_all:
         return wrong
