@@ -221,7 +221,7 @@ class NodeRow(SQLModel, table=True):
     """One start of one engine: `id` is never used twice, `uuid` names it outside.
 
     Whether it lives is judged by the `heartbeat` counter standing still, never by comparing wall clocks.
-    `state` is alive | stopped | dead.
+    `state` is alive | stopped | dead | gone (see `nodes`).
     """
 
     __tablename__ = "node"
