@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tui_scheduler.control.views import AttemptView, ExecutionView, Health, JobView, Metrics
+from tui_scheduler.control.views import (
+    AttemptView,
+    Change,
+    Changed,
+    ExecutionView,
+    Health,
+    JobListing,
+    JobQuery,
+    JobRow,
+    JobView,
+    LogCursor,
+    LogPage,
+    LogQuery,
+    Metrics,
+    Notice,
+    Trial,
+)
 from tui_scheduler.domain.job import JobSpec
 
 
@@ -60,6 +76,50 @@ class Control(Protocol):
 
     def execution(self, execution_id: str) -> tuple[ExecutionView, list[AttemptView]]:
         """One execution with its attempts (none are kept for one that succeeded first time)."""
+        ...
+
+    def list_jobs(self, query: JobQuery) -> JobListing:
+        """The keys of all jobs that a query finds, in its order: 100,000 take a fraction of a second."""
+        ...
+
+    def job_rows(self, keys: Sequence[int]) -> list[JobRow]:
+        """The lines of these jobs, in the order asked for; those that are deleted by now are left out. For a
+        screenful of jobs cheap enough to ask several times a second.
+        """
+        ...
+
+    def change_jobs(self, change: Change, keys: Sequence[int]) -> Changed:
+        """Do the same to many jobs, some hundred a transaction. What is so already counts as done."""
+        ...
+
+    def check(self, spec: JobSpec, *, job_id: str | None = None) -> tuple[Notice, ...]:
+        """What saving this would say, saving nothing; raises `Invalid` as saving would. With `job_id`: as an edit of
+        that job.
+        """
+        ...
+
+    def test_request(self, spec: JobSpec) -> Trial:
+        """Send the request of a job once, now, and judge the answer by its success rule. Blocks at most as long as
+        the timeout of the job. Raises `Conflict` where no engine runs in this process, `Invalid` for what cannot be
+        sent.
+        """
+        ...
+
+    def log(self, query: LogQuery, cursor: LogCursor | None = None, *, again: Sequence[int] = ()) -> LogPage:
+        """Executions whose time has come. Without a cursor the newest ones; with that of the page before, what came
+        since, and what changed of those named by `again` (the keys of unfinished ones on show). Rows come more than
+        once: whoever shows them keeps them apart by key, claim number and state.
+        """
+        ...
+
+    def cancel(self, execution_id: str) -> ExecutionView:
+        """End an execution: at once when it waits, within a tick when it is under way. `Conflict` when it has ended."""
+        ...
+
+    def replay(self, execution_id: str) -> ExecutionView:
+        """A new execution, at once, for the same instant as one that has ended, with the job as it is now. `Conflict`
+        when it has not ended.
+        """
         ...
 
     def metrics(self) -> Metrics:

@@ -5,10 +5,13 @@ Instants are µs since the epoch, durations µs; turning them into JSON or words
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from tui_scheduler.domain.execution import State, Trigger
-from tui_scheduler.domain.job import Job
+from tui_scheduler.domain.filtering import JobFilter
+from tui_scheduler.domain.job import Job, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class Metrics:
     drift_p50: int | None
     drift_p99: int | None
     nodes: tuple[NodeView, ...] = ()
+    failing: int = 0
+    """Jobs whose latest finished execution failed or was lost; the count stops at 10,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +129,181 @@ class Health:
     nodes: int = 0
     uptime: int = 0
     details: dict[str, str] = field(default_factory=dict)
+
+
+class SortBy(StrEnum):
+    """What a list of jobs can be ordered by; jobs that are equal in it come oldest first."""
+
+    CREATED = "created"
+    NAME = "name"
+    STATE = "state"
+    SCHEDULE = "schedule"
+    NEXT_RUN = "next run"
+    FAILURES = "failures"
+    QUEUE = "queue"
+    PRIORITY = "priority"
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Which jobs, in which order. `descending` turns the order round."""
+
+    filter: JobFilter = field(default_factory=JobFilter)
+    sort: SortBy = SortBy.CREATED
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JobListing:
+    """The jobs that a query found, in order, each by its key: an integer that stands for the job as long as it is
+    there. `total` counts those that are not deleted, found or not.
+    """
+
+    keys: Sequence[int]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One past execution, as far as a line of the job table shows it."""
+
+    state: State
+    at: int
+    """When it ended; while it has not, when it was to fire (µs)."""
+    http_status: int | None
+    error: str | None
+    drift: int | None
+    duration: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A line of the job table. `failures` counts the executions that failed since one succeeded; `results` are the
+    latest executions that have begun or ended, newest first.
+    """
+
+    key: int
+    id: str
+    name: str
+    method: str
+    url: str
+    schedule: str
+    timezone: str
+    queue: str
+    tags: tuple[str, ...]
+    state: JobState
+    version: int
+    failures: int
+    next_run: int | None
+    results: tuple[Result, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What to call it: its name, or else where it sends."""
+        return self.name or self.url
+
+
+class Change(StrEnum):
+    """What can be done to many jobs at once."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    DELETE = "delete"
+    RESTORE = "restore"
+    RUN = "run"
+    CANCEL = "cancel"
+    """Everything of the job that is under way or waits for its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Which jobs were changed, by key, and which were not, each with a sentence that says why."""
+
+    done: tuple[int, ...]
+    refused: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogQuery:
+    """Which executions: of one job or of all, in some states or (none given) any, none that was to fire before the
+    instant `since`; the newest `limit` of them.
+    """
+
+    job_id: str | None = None
+    states: frozenset[State] = frozenset()
+    since: int | None = None
+    limit: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """A line of the log: an execution, at most of which changes while it is looked at."""
+
+    key: int
+    id: str
+    claim_no: int
+    job_id: str
+    job_name: str
+    state: State
+    trigger: Trigger
+    fire_at: int
+    attempt: int
+    started_at: int | None
+    finished_at: int | None
+    duration: int | None
+    http_status: int | None
+    error: str | None
+    next_attempt_at: int | None
+    skip_reason: str | None
+    skip_count: int | None
+
+    @property
+    def drift(self) -> int | None:
+        """µs between the instant it was to fire and the first byte leaving; None before that."""
+        return None if self.started_at is None else self.started_at - self.fire_at
+
+
+@dataclass(frozen=True, slots=True)
+class LogCursor:
+    """How far a log has been read: (instant of the poll, first key that was still to come then), oldest first."""
+
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """What is new or has changed, in the order of (fire_at, key). `left_out` counts what the limit kept back."""
+
+    rows: tuple[LogRow, ...]
+    left_out: int
+    cursor: LogCursor
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a request came to that was sent once, to try it; nothing of it is stored.
+
+    `succeeded` is the verdict of the job's success rule and `reason` a sentence for it; `duration` µs; `excerpt` the
+    beginning of the body as text.
+    """
+
+    succeeded: bool
+    reason: str
+    started_at: int | None
+    duration: int | None
+    http_status: int | None
+    headers: tuple[tuple[str, str], ...] = ()
+    excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """Something a person should hear of. `at` and `scheduled_for` µs since the epoch."""
+
+    at: int
+    job_id: str
+    job_name: str
+    scheduled_for: int
+    state: str
+    attempts: int
+    message: str

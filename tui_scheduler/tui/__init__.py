@@ -1,0 +1,1 @@
+"""The terminal UI: Textual over `Control`. It knows no SQL and no engine."""

@@ -1,0 +1,85 @@
+"""Where the widgets ask: `Control` from the UI's loop, without ever making it wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from tui_scheduler.control.control import Control
+from tui_scheduler.domain.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+THREADS: Final = 4
+"""A slow question must not keep a quick one waiting; more would only compete with the engine."""
+
+MOST_UNDONE: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How to take back what was just done. `label` says what, in the past tense: "deleted 3 jobs"."""
+
+    label: str
+    back: Callable[[], Awaitable[None]]
+
+
+class Desk:
+    """Asks `Control`, each question in a thread. Made before the store is open: questions wait for `open`.
+
+    `now` gives µs since the epoch. `stale` is a sentence while the store cannot be read, None when the last question
+    was answered; `on_stale` is told of every change. All of it belongs to the UI's thread.
+    """
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.now = now
+        self.stale: str | None = None
+        self.on_stale: Callable[[str | None], None] = lambda _reason: None
+        self.undo: list[Undo] = []
+        """The latest last; the app takes from the end."""
+        self._control: Control | None = None
+        self._opened = asyncio.Event()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="desk")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a store to ask."""
+        return self._control is not None
+
+    def open(self, control: Control) -> None:
+        """From now on questions are answered."""
+        self._control = control
+        self._opened.set()
+
+    async def ask(self, question: Callable[[Control], T]) -> T:
+        """The answer to a question like `lambda control: control.job(id)`, once there is somebody to ask.
+
+        Raises what `Control` raises. Cancelled, it is answered all the same, and nobody hears.
+        """
+        await self._opened.wait()
+        control = self._control
+        assert control is not None  # noqa: S101 - for the type checker: `open` sets both
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._threads, question, control)
+        except StoreUnavailable as error:
+            self._tell(str(error))
+            raise
+        self._tell(None)
+        return answer
+
+    def did(self, label: str, back: Callable[[], Awaitable[None]]) -> None:
+        """Remember how to take back what was just done."""
+        self.undo.append(Undo(label, back))
+        del self.undo[:-MOST_UNDONE]
+
+    def close(self) -> None:
+        """Take no more questions; those under way end on their own."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _tell(self, stale: str | None) -> None:
+        if stale != self.stale:
+            self.stale = stale
+            self.on_stale(stale)

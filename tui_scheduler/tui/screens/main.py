@@ -1,0 +1,38 @@
+"""The main screen: jobs, editor and log, as panes or, where it is narrow, as tabs."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+
+from tui_scheduler.tui.actions import Place, bindings
+from tui_scheduler.tui.desk import Desk
+from tui_scheduler.tui.widgets.editor_pane import EditorPane
+from tui_scheduler.tui.widgets.jobs_pane import JobsPane
+from tui_scheduler.tui.widgets.log_pane import LogPane
+
+
+class MainScreen(Screen[None]):
+    """Tells one pane what happened in another."""
+
+    BINDINGS = bindings(Place.MAIN)
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            with Vertical():
+                yield JobsPane(self.desk, id="jobs")
+                yield LogPane(self.desk, id="log")
+            yield EditorPane(self.desk, id="editor")
+
+    @on(JobsPane.Highlighted)
+    async def _highlighted(self, message: JobsPane.Highlighted) -> None:
+        await self.query_one(EditorPane).show(None if message.row is None else message.row.id)
