@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -20,7 +19,7 @@ class MainScreen(Screen[None]):
     """Tells one pane what happened in another."""
 
     BINDINGS = bindings(Place.MAIN)
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it as an instance variable
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
