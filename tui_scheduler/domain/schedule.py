@@ -14,6 +14,7 @@ from typing import Final
 
 from tui_scheduler.domain.counting import DayCounts, count_between, last_between
 from tui_scheduler.domain.cron import Walk, next_second, shortest_gap, walk_of
+from tui_scheduler.domain.durations import LONGEST, whole_units
 from tui_scheduler.domain.errors import Invalid
 from tui_scheduler.domain.expression import Fields, read
 from tui_scheduler.domain.zones import EARLIEST, EPOCH, LATEST, Timeline, nearest_timezones, timeline
@@ -30,12 +31,8 @@ __all__ = [
 
 SECOND: Final = 1_000_000  # µs
 SHORTEST_INTERVAL: Final = 1 * SECOND
-LONGEST_INTERVAL: Final = 3650 * 86_400 * SECOND
+LONGEST_INTERVAL: Final = LONGEST
 
-_UNITS: Final = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": SECOND, "ms": 1_000}
-_DURATION: Final = re.compile(
-    r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII | re.IGNORECASE
-)
 _INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(?P<offset>Z|[+-]\d\d:\d\d)?", re.ASCII | re.IGNORECASE
 )
@@ -172,14 +169,10 @@ def _parse_cron(text: str, timezone: str) -> CronSchedule:
 def _parse_every(text: str, timezone: str, created_at: int) -> EverySchedule:
     timeline(timezone)  # refuses an unknown one; an interval is the same everywhere
     position, argument = _argument(text)
-    match = _DURATION.fullmatch(argument)
-    if match is None or not argument:
+    period = whole_units(argument)
+    if period is None:
         reason = "@every needs whole numbers with units, largest first: d, h, m, s, ms"
         raise Invalid("schedule", reason, position=position, example="@every 1m30s")
-    numbers = [number or "0" for number in match.groups()]
-    if any(len(number) > 18 for number in numbers):
-        _refuse_interval(position)
-    period = sum(int(number) * unit for number, unit in zip(numbers, _UNITS.values(), strict=True))
     if not SHORTEST_INTERVAL <= period <= LONGEST_INTERVAL:
         _refuse_interval(position)
     return EverySchedule(text.strip(), timezone, created_at // 1000 * 1000, period)
