@@ -86,6 +86,12 @@ REACH = {
     "herd:10000": Reach(250 * MILLISECOND, in_time=True),
     "spread:5000": Reach(20 * MILLISECOND, history=2_000_000),
 }
+UI_REACH = {
+    "light": Reach(5 * MILLISECOND),
+    "herd:1000": Reach(30 * MILLISECOND),
+    "spread:2000": Reach(30 * MILLISECOND),
+}
+"""The same with the UI open in the same process."""
 CPU_REACH_US = 200
 """Per firing, all in, with 2 million rows of history."""
 

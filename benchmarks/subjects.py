@@ -17,6 +17,7 @@ from benchmarks.history import fill_history
 from benchmarks.processes import LISTENING
 from benchmarks.reference import job_name
 from benchmarks.scenarios import SECOND, Planned, Scenario, Window
+from benchmarks.terminal import PAINTED
 from tui_scheduler.domain.job import JobSpec, Request
 from tui_scheduler.store.database import Database, open_database
 from tui_scheduler.store.jobs import JobStore
@@ -123,9 +124,19 @@ class StoreHistory:
             return {row.public_id: row.next_fire_at for row in connection.execute(self.NEXT_PLANNED)}
 
 
+def scheduler(setting: Setting) -> AbstractContextManager[Subject]:
+    """The real program without its UI."""
+    return _program(setting, ["--serve", "--port", "0"], LISTENING)
+
+
+def with_ui(setting: Setting) -> AbstractContextManager[Subject]:
+    """The real program in a terminal, its UI open at 120x36. CPU and memory include those of the terminal."""
+    return _program(setting, [], PAINTED)
+
+
 @contextmanager
-def scheduler(setting: Setting) -> Iterator[Subject]:
-    """The real program as a user starts it, on a database filled through the store."""
+def _program(setting: Setting, options: Sequence[str], ready_line: str) -> Iterator[Subject]:
+    """As a user starts it, on a database filled through the store."""
     path = setting.folder / "jobs.db"
     database = open_database(str(path))
     try:
@@ -133,9 +144,11 @@ def scheduler(setting: Setting) -> Iterator[Subject]:
         filled = fill_history(path, setting.history, setting.scenario.count, before=past)
         start = soon(setting.scenario)
         phases = create_jobs(database, setting.scenario, setting.url, start)
-        command = [sys.executable, "-m", "tui_scheduler", "--serve", "--db", str(path), "--port", "0"]
+        command = [sys.executable, "-m", "tui_scheduler", *options, "--db", str(path)]
+        if ready_line == PAINTED:
+            command = [sys.executable, "-m", "benchmarks.terminal", "--", *command]
         environment = {"TUI_SCHEDULER_KEEP_DAYS": str(KEEP_DAYS)} if setting.prune else {}
-        yield Subject(command, LISTENING, start, phases, StoreHistory(database, filled), environment)
+        yield Subject(command, ready_line, start, phases, StoreHistory(database, filled), environment)
     finally:
         database.close()
 
