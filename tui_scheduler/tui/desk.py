@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Final, TypeVar
 
 from tui_scheduler.control.control import Control
 from tui_scheduler.domain.errors import StoreUnavailable
+from tui_scheduler.tui.local_zone import LOCAL
 
 T = TypeVar("T")
 
@@ -30,12 +32,13 @@ class Undo:
 class Desk:
     """Asks `Control`, each question in a thread. Made before the store is open: questions wait for `open`.
 
-    `now` gives µs since the epoch. `stale` is a sentence while the store cannot be read, None when the last question
-    was answered; `on_stale` is told of every change. All of it belongs to the UI's thread.
+    `now` gives µs since the epoch, `zone` is that of the user. `stale` is a sentence while the store cannot be read,
+    None when the last question was answered; `on_stale` is told of every change. All of it belongs to the UI's thread.
     """
 
-    def __init__(self, now: Callable[[], int]) -> None:
+    def __init__(self, now: Callable[[], int], *, zone: tzinfo = LOCAL) -> None:
         self.now = now
+        self.zone = zone
         self.stale: str | None = None
         self.on_stale: Callable[[str | None], None] = lambda _reason: None
         self.undo: list[Undo] = []
