@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -59,7 +60,16 @@ DEFINITIONS = {
 def definitions(database: Database) -> dict[str, str]:
     with database.read() as connection:
         rows = connection.execute(text(DEFINITIONS[database.kind])).all()
-    return {name: " ".join(definition.replace('"', "").split()) for name, definition in rows if "alembic" not in name}
+    return {name: _in_any_order(definition) for name, definition in rows if "alembic" not in name}
+
+
+def _in_any_order(definition: str) -> str:
+    """SQLite writes a column that was added after the constraints of its table."""
+    words = " ".join(definition.replace('"', "").split())
+    if not words.startswith("CREATE TABLE"):
+        return words
+    head, _, parts = words.removesuffix(")").partition("(")
+    return f"{head}({', '.join(sorted(part.strip() for part in parts.split(',')))})"
 
 
 def test_the_database_itself_tells_the_migrated_tables_from_the_described_ones_in_nothing(empty_url: str) -> None:
@@ -137,6 +147,59 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: s
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
         connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": migrate.HEAD})
     database.close()
+
+
+@pytest.fixture
+def at_first(empty_url: str) -> Iterator[Database]:
+    """A database as the first revision made it, with a job, its timer and two executions."""
+    database = Database(empty_url)
+    if database.path is not None:
+        database.path.parent.mkdir()
+        database.path.touch()
+    with database.write() as connection:
+        migrate.upgrade(connection, "0001")
+        for statement in OLD_ROWS:
+            connection.execute(text(statement))
+    yield database
+    database.close()
+
+
+OLD_ROWS = (
+    """
+    INSERT INTO job (id, public_id, name, schedule, timezone, method, url, headers, tls_verify, follow_redirects, type,
+      retry, timeout_us, priority, queue, tags, overlap, catch_up, grace_us, jitter_us, success, pause_on_gone, state,
+      version, change_no, created_at, updated_at)
+    VALUES (1, 'job-1', 'old', '0 * * * * *', 'UTC', 'POST', 'http://localhost/', '[]', TRUE, FALSE, 'ATLEAST_ONCE',
+      '{}', 1, 5, 'default', '[]', 'allow', 'all', 1, 0, '{}', FALSE, 'active', 1, 0, 1, 1)
+    """,
+    "INSERT INTO timer (job_id, job_version, priority, planned_through, next_fire_at) VALUES (1, 1, 5, 10, 20)",
+    """
+    INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
+      claim_no, rescues, priority, finished_at, cancel_requested)
+    VALUES (1, 1, 1, 8, 8, 8, 'schedule', 'failed', 1, 1, 0, 5, 9, FALSE),
+      (2, 1, 1, 10, 10, 10, 'schedule', 'succeeded', 1, 1, 0, 5, 11, FALSE)
+    """,
+)
+
+
+def test_a_database_of_the_first_version_keeps_its_rows(at_first: Database, empty_url: str) -> None:
+    open_database(empty_url).close()
+    with at_first.read() as connection:
+        timers = connection.execute(text("SELECT job_id, planned_through, next_fire_at, failures FROM timer")).all()
+        found = connection.execute(text("SELECT id, state, finished_at FROM execution ORDER BY id")).all()
+        names = connection.execute(text("SELECT name FROM job")).scalars().all()
+    assert [tuple(row) for row in timers] == [(1, 10, 20, 0)]
+    assert [tuple(row) for row in found] == [(1, "failed", 9), (2, "succeeded", 11)]
+    assert names == ["old"]
+
+
+def test_a_database_of_the_first_version_becomes_one_like_any_other(at_first: Database, empty_url: str) -> None:
+    open_database(empty_url).close()
+    upgraded = definitions(at_first)
+    with at_first.write() as connection:
+        SQLModel.metadata.drop_all(connection)
+        SQLModel.metadata.create_all(connection)
+    assert upgraded == definitions(at_first)
 
 
 @pytest.mark.parametrize("table", ["job", "alembic_version"])

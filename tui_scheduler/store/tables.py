@@ -93,16 +93,22 @@ class JobRow(SQLModel, table=True):
     deleted_at: int | None = _instant(nullable=True)
 
 
+FAILING = "failures > 0"
+"""The predicate of the partial index of jobs that fail: most have none, and a firing that succeeds leaves it alone."""
+
+
 class TimerRow(SQLModel, table=True):
     """Where the planning of a job stands. `next_fire_at` is NULL when nothing is to be planned.
 
     `planned_through` is a nominal instant and never moves back: nothing at or before it is planned again.
-    `running_execution_id` is kept only for jobs that do not allow overlap.
+    `running_execution_id` is kept only for jobs that do not allow overlap. `failures` counts the executions that
+    failed or were lost since one succeeded (see `failing`).
     """
 
     __tablename__ = "timer"
     __table_args__ = (
         Index("ix_timer_due", "priority", "next_fire_at", postgresql_where=text("next_fire_at IS NOT NULL")),
+        Index("ix_timer_failing", "job_id", sqlite_where=text(FAILING), postgresql_where=text(FAILING)),
     )
     job_id: int = Field(sa_column=Column(_KEY, primary_key=True, autoincrement=False))
     job_version: int = _number(1)
@@ -110,6 +116,7 @@ class TimerRow(SQLModel, table=True):
     next_fire_at: int | None = _instant(nullable=True)
     planned_through: int = _instant()
     running_execution_id: int | None = _instant(nullable=True)
+    failures: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
 
 
 UNFINISHED = "state IN ('claimed', 'running')"
@@ -117,6 +124,9 @@ UNFINISHED = "state IN ('claimed', 'running')"
 
 WAITING = "state IN ('pending', 'retrying')"
 """The same for the index of executions that wait for their time."""
+
+FAILED = "state IN ('failed', 'lost')"
+"""The same for the index of executions that ended badly, by when they did."""
 
 
 class ExecutionRow(SQLModel, table=True):
@@ -163,6 +173,7 @@ class ExecutionRow(SQLModel, table=True):
             sqlite_where=text("cancel_requested"),
             postgresql_where=text("cancel_requested"),
         ),
+        Index("ix_execution_failed", "finished_at", sqlite_where=text(FAILED), postgresql_where=text(FAILED)),
         {"sqlite_autoincrement": True},
     )
     id: int | None = _key()
