@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from textual.binding import Binding
 
@@ -150,3 +153,67 @@ def bindings(place: Place) -> list[Binding | tuple[str, str] | tuple[str, str, s
         for action in ACTIONS
         if action.place is place
     ]
+
+
+BY_ID: Final[dict[str, Action]] = {action.id: action for action in ACTIONS}
+
+_NAMED: Final = {
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "escape": "Esc",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "delete": "Del",
+    "insert": "Ins",
+}
+"""Keys whose usual name on a keyboard is not theirs in Textual with a capital."""
+
+_CHARACTERS: Final = {
+    "slash": "/",
+    "backslash": "\\",
+    "plus": "+",
+    "minus": "-",
+    "underscore": "_",
+    "at": "@",
+    "full_stop": ".",
+    "circumflex_accent": "^",
+    "grave_accent": "`",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
+    "equals_sign": "=",
+}
+"""Names that Unicode does not know, or knows for something else."""
+
+
+def keys_of(action: Action, keymap: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys of an action, the one to show first; `keymap` has those that the user chose, by the action's id."""
+    chosen = keymap.get(action.id)
+    return action.keys if chosen is None else tuple(key.strip() for key in chosen.split(",") if key.strip())
+
+
+def character(key: str) -> str | None:
+    """What a key types, None for one that types nothing: `?` for `question_mark`."""
+    if len(key) == 1:
+        return key
+    if "+" in key:
+        return None
+    if key == "space":
+        return " "
+    try:
+        found = _CHARACTERS.get(key) or unicodedata.lookup(key.replace("_", " "))
+    except KeyError:
+        return None
+    return found if found.isprintable() else None  # Unicode knows "tab" and "escape", too
+
+
+def readable(key: str) -> str:
+    """A key as it is printed on a keyboard: `?`, `Ctrl+P`, `↑`, `Esc`, `F1`."""
+    *modifiers, last = key.split("+") if len(key) > 1 else [key]
+    name = character(last)
+    if name is None or name == " ":
+        name = _NAMED.get(last, last.capitalize())
+    elif modifiers:
+        name = name.upper()
+    return "+".join([*(modifier.capitalize() for modifier in modifiers), name])
