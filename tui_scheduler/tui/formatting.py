@@ -52,12 +52,12 @@ def job_look(state: JobState, failures: int) -> Look:
 
 
 def countdown(instant: int | None, now: int) -> str:
-    """`now`, `in 5s`, `in 4m 05s`, `in 3h 12m`, `in 2d 4h`, `12s late`; `-` for never. At most 10 cells."""
+    """`now`, `in 5s`, `in 4m 05s`, `in 3h 12m`, `in 2d 4h`, `12m late`; `-` for never. At most 10 cells to 99 days."""
     if instant is None:
         return "-"
     left = instant - now
     if left < -SECOND:
-        return f"{_coarse(-left)} late"
+        return f"{_coarse(-left).partition(' ')[0]} late"
     return "now" if left < SECOND else f"in {_coarse(left)}"
 
 
