@@ -85,7 +85,7 @@ def check(spec: JobSpec, *, now: int, created_at: int | None = None) -> tuple[Sc
 def check_values(spec: JobSpec, *, created_at: int) -> Schedule:
     """Everything but whether it will ever fire again."""
     schedule = parse_schedule(spec.schedule, spec.timezone, created_at=created_at)
-    _check_request(spec.request)
+    check_request(spec.request)
     _check_text("name", spec.name, MAX_NAME)
     _check_retry(spec.retry)
     _check_success(spec.success)
@@ -103,7 +103,8 @@ def check_values(spec: JobSpec, *, created_at: int) -> Schedule:
     return schedule
 
 
-def _check_request(request: Request) -> None:
+def check_request(request: Request) -> None:
+    """Raise `Invalid` for a request that no job may have."""
     check_url(request.url)
     if request.method not in METHODS:
         raise Invalid("method", f"must be one of {', '.join(METHODS)}", example="POST")
