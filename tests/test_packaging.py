@@ -137,7 +137,15 @@ def test_the_wheel_carries_the_migrations(installed: Path, stranger: Callable[..
 
 def test_the_wheel_carries_every_file_of_the_package(installed: Path) -> None:
     (wheel_copy,) = installed.parent.glob("lib/python*/site-packages/tui_scheduler")
-    assert package_files(wheel_copy) == package_files(ROOT / "tui_scheduler")
+    themes = {f"themes/{path}" for path in package_files(ROOT / "themes")}
+    assert package_files(wheel_copy) == package_files(ROOT / "tui_scheduler") | themes
+
+
+def test_the_wheel_finds_its_themes(installed: Path, stranger: Callable[..., str]) -> None:
+    code = "from tui_scheduler.tui.themes import shipped_folder; print(*(f.name for f in shipped_folder().iterdir()))"
+    found = stranger(str(installed / "python"), "-c", code).split()
+    assert set(found) == package_files(ROOT / "themes")
+    assert len(found) >= 6
 
 
 def package_files(folder: Path) -> set[str]:

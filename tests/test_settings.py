@@ -12,7 +12,8 @@ import pytest
 
 from tui_scheduler.api.app import BODY_LIMIT
 from tui_scheduler.domain.errors import Invalid
-from tui_scheduler.settings import Settings, config_file, load_settings
+from tui_scheduler.settings import Settings, config_file, load_settings, themes_folder
+from tui_scheduler.tui.keymap import read_keys
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -31,6 +32,10 @@ def write_config(content: str | bytes) -> Path:
     path.parent.mkdir(parents=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+def as_written(value: object) -> str:
+    return str(next(iter(value.values())) if isinstance(value, dict) else value).lower().removesuffix(".0")
 
 
 def test_defaults_serve_this_machine_alone() -> None:
@@ -62,8 +67,9 @@ def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_every_option_can_come_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     value = {"host": "::1", "db": "x.db", "insecure_no_auth": "true", "workers": "1"}.get(name, "2048")
-    monkeypatch.setenv(f"TUI_SCHEDULER_{name.upper()}", value)
-    assert str(getattr(load_settings(), name)).lower().removesuffix(".0") == value
+    written = '{"jobs.create": "2048"}' if name == "keys" else value
+    monkeypatch.setenv(f"TUI_SCHEDULER_{name.upper()}", written)
+    assert as_written(getattr(load_settings(), name)) == value
 
 
 @pytest.mark.parametrize(
@@ -78,6 +84,8 @@ def test_every_option_can_come_from_the_environment(name: str, monkeypatch: pyte
         ("drain_s", "nan", "3600"),
         ("look_ahead_ms", "1", "greater"),
         ("insecure_no_auth", "perhaps", "boolean"),
+        ("keys", "3", "must be a table of actions and keys"),
+        ("keys", '{"jobs.create": 3}', 'jobs.create must be text, such as "c, F5"'),
     ],
 )
 def test_a_bad_value_is_one_sentence_naming_the_option(
@@ -123,9 +131,44 @@ def test_an_empty_file_says_nothing(content: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_every_option_can_come_from_the_file(name: str) -> None:
-    value = {"host": '"::1"', "db": '"x.db"', "insecure_no_auth": "true", "workers": "1"}.get(name, "2048")
-    write_config(f"{name} = {value}\n")
-    assert str(getattr(load_settings(), name)).lower().removesuffix(".0") == value.strip('"')
+    texts = {"host": '"::1"', "db": '"x.db"', "theme": '"linen"'}
+    value = {**texts, "insecure_no_auth": "true", "workers": "1"}.get(name, "2048")
+    written = '{ "jobs.create" = "2048" }' if name == "keys" else value
+    write_config(f"{name} = {written}\n")
+    assert as_written(getattr(load_settings(), name)) == value.strip('"')
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[keys]\n"jobs.create" = "C"\n"jobs.sort-next" = "o, F9"',
+        '[keys]\njobs.create = "C"\njobs.sort-next = ["o", "F9"]',
+        '[keys.jobs]\ncreate = "C"\nsort-next = "o, F9"',
+        'keys = { jobs.create = "C", jobs.sort-next = "o, F9" }',
+    ],
+)
+def test_keys_are_a_table_in_any_way_toml_writes_one(table: str) -> None:
+    write_config(f'theme = "linen"\n{table}\n')
+    settings = load_settings()
+    assert settings.keys == {"jobs.create": "C", "jobs.sort-next": "o, F9"}
+    assert settings.theme == "linen"
+
+
+def test_keys_of_the_environment_stand_beside_those_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_config('[keys]\n"jobs.create" = "C"\n"log.pause" = "v"\n')
+    monkeypatch.setenv("TUI_SCHEDULER_KEYS", '{"jobs.create": "F9"}')
+    assert load_settings().keys == {"jobs.create": "F9", "log.pause": "v"}
+
+
+def test_keys_that_are_not_json_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUI_SCHEDULER_KEYS", "jobs.create=C")
+    with pytest.raises(Invalid) as raised:
+        load_settings()
+    assert str(raised.value) == 'keys: must be JSON, such as {"jobs.create": "C"} (set by TUI_SCHEDULER_KEYS)'
+
+
+def test_themes_of_ones_own_lie_beside_the_file() -> None:
+    assert themes_folder() == config_file().parent / "themes"
 
 
 @pytest.mark.parametrize("key", ["colour", "look-ahead-ms", "PORT", "tui_scheduler_port", '"a\\nb"', "server.port"])
@@ -169,6 +212,10 @@ def test_a_file_that_cannot_be_read_is_one_sentence(monkeypatch: pytest.MonkeyPa
         ("drain_s = nan", "3600"),
         ("look_ahead_ms = 5000", "less than or equal to 4000"),
         ("host.name = 1", "valid string"),
+        ("theme = 3", "valid string"),
+        ("keys = 3", "must be a table of actions and keys"),
+        ("keys = { jobs.create = 3 }", 'jobs.create must be text, such as "c, F5"'),
+        ("keys = { jobs = [3] }", "jobs must be text"),
     ],
 )
 def test_a_bad_value_in_the_file_is_one_sentence_naming_both(line: str, says: str) -> None:
@@ -200,3 +247,5 @@ def test_the_example_in_the_readme_is_taken() -> None:
     settings = load_settings()
     assert (settings.port, settings.look_ahead_ms, settings.keep_days) == (8080, 1000, 90)
     assert settings.db.startswith("postgresql://")
+    assert settings.theme == "linen"
+    assert read_keys(settings.keys) == ({"jobs.create": "C", "jobs.run-now": "r,f9"}, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,6 +13,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -21,6 +23,7 @@ NAME: Final = "tui-scheduler"
 PREFIX: Final = "TUI_SCHEDULER_"
 FILE: Final = "configuration file"
 DEFAULT_PORT: Final = 3000
+_KEYS_EXAMPLE: Final = '{"jobs.create": "C"}'
 
 
 def default_database() -> str:
@@ -31,6 +34,11 @@ def default_database() -> str:
 def config_file() -> Path:
     """Where the configuration file would be, in the user's own configuration folder. It need not exist."""
     return user_config_path(NAME, appauthor=False) / "config.toml"
+
+
+def themes_folder() -> Path:
+    """Where themes of the user's own would be. It need not exist."""
+    return config_file().parent / "themes"
 
 
 class ConfigFile(TomlConfigSettingsSource):
@@ -51,7 +59,7 @@ class ConfigFile(TomlConfigSettingsSource):
 
 
 class Settings(BaseSettings):
-    """The options of a server. Made by `load_settings`, which reports bad ones in a sentence."""
+    """The options of a server and of the terminal UI. Made by `load_settings`, which reports bad ones in a sentence."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)
 
@@ -75,6 +83,10 @@ class Settings(BaseSettings):
     """History older than this is pruned."""
     keep_per_job: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
     """Scheduled runs of one job beyond this number are pruned, oldest first; manual ones go by age alone."""
+    theme: str = ""
+    """The terminal UI's; "" is its default. Which there are, only it knows: an unknown one is told there."""
+    keys: dict[str, str] = Field(default_factory=dict)
+    """The terminal UI's: an action's id and its keys, separated by commas. Checked there too."""
 
     @classmethod
     def settings_customise_sources(
@@ -88,12 +100,32 @@ class Settings(BaseSettings):
         """The first that says something wins."""
         return init_settings, env_settings, ConfigFile(settings_cls)
 
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _written_as_a_table(cls, keys: object) -> object:
+        """`jobs.create = "c"` is a table in a table to TOML; several keys may be a list."""
+        if not isinstance(keys, dict):
+            raise ValueError("must be a table of actions and keys")
+        return dict(_entries(keys, ""))
+
     @field_validator("workers")
     @classmethod
     def _one_node(cls, workers: int) -> int:
         if workers != 1:
             raise ValueError("one process runs one engine for now; for more, start it several times on one PostgreSQL")
         return workers
+
+
+def _entries(table: Mapping[object, object], path: str) -> Iterator[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _entries(value, f"{path}{name}.")
+        elif isinstance(value, str):
+            yield f"{path}{name}", value
+        elif isinstance(value, list) and all(isinstance(key, str) for key in value):
+            yield f"{path}{name}", ", ".join(value)
+        else:
+            raise ValueError(f'{path}{name} must be text, such as "c, F5"')
 
 
 def load_settings(**given: object) -> Settings:
@@ -103,6 +135,8 @@ def load_settings(**given: object) -> Settings:
     """
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except SettingsError:
+        raise Invalid("keys", f"must be JSON, such as {_KEYS_EXAMPLE} (set by {PREFIX}KEYS)") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]).lower()

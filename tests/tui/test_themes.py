@@ -138,6 +138,14 @@ def test_the_one_of_the_terminal_has_no_colour_of_its_own() -> None:
     assert {Color.parse(theme.to_color_system().generate()[name]).ansi for name in ("background", "foreground")} == {-1}
 
 
+def test_the_example_in_the_documentation_is_a_theme() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "themes.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert read_theme(examples[1], "example").name == "harbour"
+    for name in SHIPPED:
+        assert f"`{name}`" in text
+
+
 def test_a_theme_of_the_terminals_colours_has_every_variable_that_others_have() -> None:
     ansi = read_theme(re.sub("#[0-9a-f]{6}", "ansi_default", PLAIN) + "ansi = true", "x")
     others = Theme("x", "#000000").to_color_system().generate()
