@@ -1,21 +1,45 @@
-"""The application: what is the same on every screen."""
+"""The application: what is the same on every screen, from the first paint to the last."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Final
 
 from textual.app import App
 
-from tui_scheduler.tui.actions import Place, bindings
+from tui_scheduler.domain.errors import SchedulerError
+from tui_scheduler.tui import mouse
+from tui_scheduler.tui.actions import BY_ID, Place, bindings, keys_of, readable
+from tui_scheduler.tui.alerts import SHOWN_S, AlertToasts
+from tui_scheduler.tui.commands import THEME, commands
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.screens.main import MainScreen
+from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
+from tui_scheduler.tui.screens.help import HelpScreen
+from tui_scheduler.tui.screens.main import PLACES, MainScreen
+from tui_scheduler.tui.screens.palette import PaletteScreen
+from tui_scheduler.tui.screens.stopping import StoppingScreen
 from tui_scheduler.tui.session import Session, Start
+from tui_scheduler.tui.themes import Themes, shipped_folder
+
+ABANDONED: Final = 130
+"""The exit code of a program that did not wait for what was under way."""
+
+_LOOK_S: Final = 0.25
+"""How often alerts are taken and the engine is looked at."""
 
 
 class SchedulerApp(App[int]):
-    """Paints first, then opens the store in a thread. Its result is the exit code.
+    """Paints first, then opens the store in a thread. Its result is the exit code, `failure` the sentence to print
+    when the store could not be opened.
 
-    `now` gives µs since the epoch; what is on the screen never looks at another clock.
+    `now` gives µs since the epoch; what is on the screen never looks at another clock. `keymap` has checked keys by
+    the id of their action. `on_abandon` is called when the user does not want to wait for the stop: it may end the
+    process, or return, and the app ends with 130. Whoever runs the app stops the session if the app has not: after a
+    crash `session` is still running.
     """
 
     TITLE = "tui-scheduler"
@@ -23,18 +47,233 @@ class SchedulerApp(App[int]):
     CSS_PATH = "scheduler.tcss"
     BINDINGS = bindings(Place.APP)
 
-    def __init__(self, start: Start, *, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        start: Start,
+        *,
+        now: Callable[[], int],
+        zone: tzinfo = UTC,
+        keymap: Mapping[str, str] | None = None,
+        theme: str = "",
+        theme_folders: Sequence[Path] = (),
+        on_abandon: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__()
         self._start = start
         self.session: Session | None = None
-        self.desk = Desk(now)
+        self.failure: str | None = None
+        self.desk = Desk(now, zone=zone)
+        self.main = MainScreen(self.desk, zone=zone)
+        self.keymap: Mapping[str, str] = keymap or {}
+        self.on_abandon = on_abandon
+        self.themes = Themes(self, shipped_folder(), *theme_folders)
+        self._wanted_theme = theme
+        self._has_mouse = True
+        self._toasts = AlertToasts()
+        self._undoing = asyncio.Lock()
+        self._asking_to_leave = False
+        self._opening: asyncio.Future[Session] | None = None
+        self._stopping: StoppingScreen | None = None
+        # Not the loop's own threads: the loop waits for those before it ends, and who quits twice does not wait.
+        self._threads = ThreadPoolExecutor(3, thread_name_prefix="session")
+
+    # --- beginning
 
     def on_mount(self) -> None:
-        self.push_screen(MainScreen(self.desk))
-        self.run_worker(self._open_store(), group="session", exit_on_error=True)
+        problems = self.themes.read()
+        missing = self.themes.choose(self._wanted_theme)
+        self.set_keymap(dict(self.keymap))
+        self.desk.on_stale = self._stale
+        self.push_screen(self.main)
+        for problem in [*problems, *([missing] if missing else [])]:
+            self.notify(problem, title="Theme", severity="warning", markup=False)
+        self.themes.watch()
+        self.call_after_refresh(self._begin)
 
-    async def _open_store(self) -> None:
-        import asyncio
+    def _begin(self) -> None:
+        """Something is on the screen: now for what takes its time."""
+        self._opening = asyncio.get_running_loop().run_in_executor(self._threads, self._open)
+        self.run_worker(self._opened(self._opening), group="session")
 
-        self.session = await asyncio.to_thread(self._start)
-        self.desk.open(self.session.control)
+    def _open(self) -> Session:
+        """In a thread. The session is known from the moment it is there, so that it is stopped whatever comes."""
+        self.session = self._start()
+        return self.session
+
+    async def _opened(self, opening: asyncio.Future[Session]) -> None:
+        try:
+            session = await asyncio.shield(opening)
+        except SchedulerError as error:
+            self.failure = str(error)
+            self.exit(1, return_code=1)
+            return
+        if self._stopping is not None:
+            return
+        self.desk.open(session.control)
+        self.main.header.where = session.where
+        self.main.header.opened = True
+        self.set_interval(_LOOK_S, self._look)
+
+    def _stale(self, reason: str | None) -> None:
+        self.main.header.stale = reason
+
+    def _look(self) -> None:
+        """Alerts since the last time, and whether the engine is alive."""
+        session = self.session
+        if session is None or self._stopping is not None:
+            return
+        self.main.header.trouble = session.trouble()
+        for toast in self._toasts.pick(session.alerts(), self.desk.now()):
+            self.notify(toast.text, title=toast.title, severity="error", timeout=SHOWN_S, markup=False)
+
+    # --- help and palette
+
+    @property
+    def places(self) -> list[Place]:
+        """Where actions can be taken now, the one with the focus first."""
+        if self.screen is self.main:
+            others = [place for place in PLACES.values() if place is not self.main.place]
+            return [self.main.place, *others, Place.MAIN, Place.APP]
+        return [Place.EXECUTION, Place.APP]
+
+    def action_show_help(self) -> None:
+        self.push_screen(HelpScreen(self.places[0], self.keymap))
+
+    def action_show_palette(self) -> None:
+        self.push_screen(PaletteScreen(commands(self.places, self.keymap, self.themes.names)), self._run_command)
+
+    def _run_command(self, name: str | None) -> None:
+        if not name:
+            return
+        if name.startswith(THEME):
+            self.theme = name.removeprefix(THEME)
+            return
+        action = BY_ID[name]
+        if action.place in PLACES.values():
+            self.main.go(next(pane for pane, place in PLACES.items() if place is action.place))
+        self.call_later(self._take_action, name)  # after the focus has moved, which is on its way
+
+    async def _take_action(self, name: str) -> None:
+        action = BY_ID[name]
+        panes = {place: self.main.pane(pane) for pane, place in PLACES.items()}
+        at = panes.get(action.place) or (self if action.place is Place.APP else self.screen)
+        if not await self.run_action(action.name, at):
+            self.notify(f"Not possible now: {action.label}", severity="warning", markup=False)
+
+    # --- small things
+
+    def action_undo(self) -> None:
+        if not self.desk.undo:
+            self.notify("Nothing to undo", markup=False)
+            return
+        self.run_worker(self._undo(), group="undo")
+
+    async def _undo(self) -> None:
+        """One after the other, the latest first; what could not be undone is not tried again."""
+        async with self._undoing:
+            if not self.desk.undo:
+                return
+            undo = self.desk.undo.pop()
+            try:
+                await undo.back()
+                await self.main.jobs.refresh_now()
+            except SchedulerError as error:
+                self.notify(f"Could not undo: {undo.label}. {error}", severity="error", markup=False)
+            else:
+                self.notify(f"Undone: {undo.label}", markup=False)
+
+    def action_next_theme(self) -> None:
+        self.notify(f"Theme: {self.themes.next()}", timeout=2, markup=False)
+
+    def action_toggle_mouse(self) -> None:
+        driver = self._driver
+        if driver is None:
+            return
+        self._has_mouse = not self._has_mouse
+        if self._has_mouse:
+            mouse.take(driver)
+            self.notify("The mouse is ours again", timeout=2, markup=False)
+            return
+        mouse.give_away(driver)
+        key = readable(keys_of(BY_ID["app.toggle-mouse"], self.keymap)[0])
+        self.notify(f"Select text with the mouse; {key} gives it back to the program", markup=False)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C with nothing selected."""
+        key = readable(keys_of(BY_ID["app.leave"], self.keymap)[0])
+        self.notify(f"{key} quits; Ctrl+C copies what is selected", markup=False)
+
+    # --- ending
+
+    async def action_quit(self) -> None:
+        """Textual's own way out, Ctrl+Q."""
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Quit: asks about a draft, then stops in order; asked again, stops at once."""
+        if self._stopping is not None:
+            self.abandon()
+        elif not self._asking_to_leave:
+            self.run_worker(self._leave(), group="leave")
+
+    async def _leave(self) -> None:
+        self._asking_to_leave = True
+        try:
+            may_go = not self.main.editor.is_dirty or await self._settle_draft()
+        finally:
+            self._asking_to_leave = False
+        if may_go:
+            self.stop_soon()
+
+    async def _settle_draft(self) -> bool:
+        """Ask what becomes of what was typed and not saved; whether the program may go."""
+        answer = await self.push_screen_wait(
+            ConfirmScreen(
+                "Quit with a draft?",
+                "What was typed in the editor is not saved.",
+                Choice("Save and quit", "save"),
+                Choice("Discard and quit", "discard", danger=True),
+            )
+        )
+        if answer == "save":
+            await self.run_action("save", self.main.editor)
+        return answer == "discard"
+
+    def stop_soon(self, code: int = 0) -> None:
+        """Stop in order and end with this exit code, asking nobody: what a signal does. From the event loop."""
+        if self._stopping is None:
+            self._stopping = StoppingScreen(opening=self.session is None)
+            self.run_worker(self._stop(self._stopping, code), group="stop")
+
+    def abandon(self) -> None:
+        """End without waiting. Nothing is lost: what was under way is found by the next start."""
+        self.on_abandon()
+        self.exit(ABANDONED, return_code=ABANDONED)
+
+    async def _stop(self, screen: StoppingScreen, code: int) -> None:
+        self.desk.close()
+        await self.push_screen(screen)
+        if self._opening is not None and self.failure is None:
+            try:
+                session = await asyncio.shield(self._opening)
+            except SchedulerError:
+                return  # whoever waits for the opening says so and ends
+            screen.opened()
+            await self._end(session, screen)
+        self.exit(code, return_code=code)
+
+    async def _end(self, session: Session, screen: StoppingScreen) -> None:
+        loop = asyncio.get_running_loop()
+        ended = loop.run_in_executor(self._threads, session.stop)
+        while not ended.done():
+            screen.in_flight = await loop.run_in_executor(self._threads, _in_flight, session)
+            await asyncio.wait({ended}, timeout=_LOOK_S)
+        await ended
+
+
+def _in_flight(session: Session) -> int | None:
+    """How many requests are under way; None when it cannot be asked any more."""
+    try:
+        return session.control.metrics().in_flight
+    except SchedulerError:
+        return None

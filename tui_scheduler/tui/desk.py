@@ -62,7 +62,7 @@ class Desk:
 
         Raises what `Control` raises. Cancelled, it is answered all the same, and nobody hears.
         """
-        await self._opened.wait()
+        await self._opened.wait()  # set again by nobody once it is closed
         control = self._control
         assert control is not None  # noqa: S101 - for the type checker: `open` sets both
         try:
@@ -79,7 +79,8 @@ class Desk:
         del self.undo[:-MOST_UNDONE]
 
     def close(self) -> None:
-        """Take no more questions; those under way end on their own."""
+        """Answer no more questions: those under way end on their own, later ones wait for ever, as before `open`."""
+        self._opened.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _tell(self, stale: str | None) -> None:

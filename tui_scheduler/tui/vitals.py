@@ -106,7 +106,7 @@ class Firings:
 
 def _totals(metrics: Metrics) -> dict[str, tuple[float, int | None, int]]:
     """What each node has fired since it started, its heartbeat and its start; one total where nodes tell none."""
-    told = {
+    told: dict[str, tuple[float, int | None, int]] = {
         node.id: (node.counters["fired"], node.heartbeat_at, node.started_at)
         for node in metrics.nodes
         if "fired" in node.counters

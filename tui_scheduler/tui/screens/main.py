@@ -2,35 +2,271 @@
 
 from __future__ import annotations
 
-from textual import on
+from collections.abc import Awaitable
+from dataclasses import replace
+from datetime import UTC, tzinfo
+from typing import Final
+
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.css.query import NoMatches
+from textual.geometry import Offset
+from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widget import Widget
 
+from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.tui.actions import Place, bindings
 from tui_scheduler.tui.desk import Desk
+from tui_scheduler.tui.screens.jump import JumpScreen, Target
 from tui_scheduler.tui.widgets.editor_pane import EditorPane
+from tui_scheduler.tui.widgets.footer import Footer
+from tui_scheduler.tui.widgets.header import Header
 from tui_scheduler.tui.widgets.jobs_pane import JobsPane
 from tui_scheduler.tui.widgets.log_pane import LogPane
+from tui_scheduler.tui.widgets.tab_strip import Tab, TabStrip
+
+WIDE: Final = 100
+"""Columns from which the panes have room beside each other."""
+
+TABS: Final = (Tab("jobs", "Jobs"), Tab("editor", "Editor"), Tab("log", "Log"))
+PLACES: Final = {"jobs": Place.JOBS, "editor": Place.EDITOR, "log": Place.LOG}
+_LETTERS: Final = {"jobs": "j", "editor": "e", "log": "l"}
+"""For jumping; the fields of the editor get the others."""
 
 
 class MainScreen(Screen[None]):
-    """Tells one pane what happened in another."""
+    """Tells one pane what happened in another. `current` is the pane with the focus, and the only one on show where
+    one has to do; panes off show stay as they are.
+    """
 
     BINDINGS = bindings(Place.MAIN)
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it as an instance variable
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual declares it as an instance variable
+    AUTO_FOCUS = ""
 
-    def __init__(self, desk: Desk) -> None:
+    current: reactive[str] = reactive("jobs")
+    zoomed: reactive[bool] = reactive(False)
+
+    def __init__(self, desk: Desk, *, zone: tzinfo = UTC) -> None:
         super().__init__()
         self.desk = desk
+        self._zone = zone
 
     def compose(self) -> ComposeResult:
-        with Horizontal():
-            with Vertical():
+        yield Header(self.desk, zone=self._zone)
+        yield TabStrip(TABS)
+        with Horizontal(id="panes"):
+            with Vertical(id="left"):
                 yield JobsPane(self.desk, id="jobs")
                 yield LogPane(self.desk, id="log")
             yield EditorPane(self.desk, id="editor")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        for number, tab in enumerate(TABS, 1):
+            pane = self.pane(tab.id)
+            pane.border_title = pane.border_title or f"{number} {tab.title}"
+        self._arrange()
+        self.jobs.focus_inside()
+        self.set_interval(0.5, self._look_for_drafts)
+
+    # --- parts
+
+    @property
+    def header(self) -> Header:
+        return self.query_one(Header)
+
+    @property
+    def jobs(self) -> JobsPane:
+        return self.query_one(JobsPane)
+
+    @property
+    def editor(self) -> EditorPane:
+        return self.query_one(EditorPane)
+
+    @property
+    def log_pane(self) -> LogPane:
+        return self.query_one(LogPane)
+
+    def pane(self, name: str) -> JobsPane | EditorPane | LogPane:
+        """`jobs`, `editor` or `log`."""
+        panes: dict[str, JobsPane | EditorPane | LogPane] = {
+            "jobs": self.jobs,
+            "editor": self.editor,
+            "log": self.log_pane,
+        }
+        return panes[name]
+
+    @property
+    def place(self) -> Place:
+        """Where the focus is."""
+        return PLACES[self.current]
+
+    @property
+    def is_narrow(self) -> bool:
+        return self.app.size.width < WIDE
+
+    # --- which pane is on show
+
+    def go(self, name: str) -> None:
+        """Show a pane and give it the focus."""
+        self.current = name
+        self.pane(name).focus_inside()
+
+    def watch_current(self) -> None:
+        self._arrange()
+
+    def watch_zoomed(self) -> None:
+        self._arrange()
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """A click, or what a pane did by itself, moved the focus."""
+        for node in event.widget.ancestors_with_self:
+            if node.id in PLACES and node.parent is not None and isinstance(node, JobsPane | EditorPane | LogPane):
+                self.current = node.id
+
+    def _arrange(self) -> None:
+        """What is on show, at once: whoever gets the focus next must not be hidden any more."""
+        try:
+            strip = self.query_one(TabStrip)
+            panes = {name: self.pane(name) for name in PLACES}
+        except NoMatches:
+            return  # not composed yet
+        alone = self.zoomed or self.is_narrow
+        self.set_class(alone, "-alone")
+        for name, pane in panes.items():
+            pane.display = not alone or name == self.current
+        self.query_one("#left").display = not alone or self.current != "editor"
+        strip.display = alone
+        strip.current = self.current
+        strip.remark = "zoomed: + or _ shows all panes" if self.zoomed and not self.is_narrow else ""
+        self.refresh_bindings()
+
+    def _look_for_drafts(self) -> None:
+        self.query_one(TabStrip).unsaved = frozenset({"editor"} if self.editor.is_dirty else ())
+
+    # --- actions
+
+    def action_show_jobs(self) -> None:
+        self.go("jobs")
+
+    def action_show_editor(self) -> None:
+        self.go("editor")
+
+    def action_show_log(self) -> None:
+        self.go("log")
+
+    def action_next_pane(self) -> None:
+        self._move(1)
+
+    def action_previous_pane(self) -> None:
+        self._move(-1)
+
+    def _move(self, step: int) -> None:
+        """To the next field of the editor, and from its last, as from the lists, to the next pane."""
+        if self.current == "editor" and self.focused is not None:
+            fields = self._fields()
+            at = fields.index(self.focused) + step if self.focused in fields else -1
+            if 0 <= at < len(fields):
+                self.set_focus(fields[at])
+                return
+        names = [tab.id for tab in TABS]
+        self.go(names[(names.index(self.current) + step) % len(names)])
+
+    def _fields(self) -> list[Widget]:
+        return [widget for widget in self.focus_chain if self.editor in widget.ancestors]
+
+    def action_zoom(self) -> None:
+        self.zoomed = not self.zoomed
+
+    def action_unzoom(self) -> None:
+        self.zoomed = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """Where one pane fills the screen anyway there is nothing to zoom."""
+        if action == "zoom":
+            return not self.is_narrow
+        return self.zoomed and not self.is_narrow if action == "unzoom" else True
+
+    def action_jump(self) -> None:
+        fields = {f"field {number}": field for number, field in enumerate(self._fields())}
+        shown = {name: self.find_widget(field).visible_region for name, field in fields.items()}
+        targets = [Target(name, region.offset) for name, region in shown.items() if region]
+
+        def jumped(name: str | None) -> None:
+            if name in PLACES:
+                self.go(name)
+            elif name and fields[name].is_attached:
+                self.set_focus(fields[name])
+
+        self.app.push_screen(JumpScreen([*self._pane_targets(), *targets]), jumped)
+
+    def _pane_targets(self) -> list[Target]:
+        """Over the titles of panes on show, over the tabs of the others."""
+        strip = self.query_one(TabStrip)
+        found = []
+        for name, letter in _LETTERS.items():
+            pane = self.pane(name)
+            at = strip.region.offset + Offset(strip.offset_of(name), 0) if strip.display else pane.region.offset
+            found.append(Target(name, at, letter))
+        return found
+
+    def action_back(self) -> None:
+        """What the pane can undo; then the zoom; then to the jobs."""
+        if self.pane(self.current).back():
+            return
+        if self.zoomed and not self.is_narrow:
+            self.zoomed = False
+        elif self.current != "jobs":
+            self.go("jobs")
+
+    @on(TabStrip.Chosen)
+    def _tab_clicked(self, message: TabStrip.Chosen) -> None:
+        self.go(message.pane)
+
+    # --- from pane to pane
 
     @on(JobsPane.Highlighted)
-    async def _highlighted(self, message: JobsPane.Highlighted) -> None:
-        await self.query_one(EditorPane).show(None if message.row is None else message.row.id)
+    def _highlighted(self, message: JobsPane.Highlighted) -> None:
+        shown = self.editor.show(None if message.row is None else message.row.id)
+        self.run_worker(self._or_say_why(shown), group="show", exclusive=True)
+
+    @on(JobsPane.EditWanted)
+    def _edit(self, message: JobsPane.EditWanted) -> None:
+        self._to_editor(self.editor.edit(message.job_id, body=message.body))
+
+    @on(JobsPane.CreateWanted)
+    def _create(self, message: JobsPane.CreateWanted) -> None:
+        self._to_editor(self.editor.create() if message.like is None else self._create_like(message.like))
+
+    async def _create_like(self, job_id: str) -> None:
+        view = await self.desk.ask(lambda control: control.job(job_id))
+        spec = view.job.spec
+        await self.editor.create(replace(spec, name=f"{spec.name} copy") if spec.name else spec)
+
+    def _to_editor(self, doing: Awaitable[None]) -> None:
+        self.current = "editor"
+        self.run_worker(self._or_say_why(doing), group="edit", exclusive=True)
+
+    async def _or_say_why(self, doing: Awaitable[None]) -> None:
+        try:
+            await doing
+        except SchedulerError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    @on(JobsPane.LogWanted)
+    def _log_wanted(self, message: JobsPane.LogWanted) -> None:
+        self.log_pane.show_job(message.row.id, message.row.title)
+        self.go("log")
+
+    @on(EditorPane.Saved)
+    def _saved(self) -> None:
+        self.run_worker(self._or_say_why(self.jobs.refresh_now()), group="refresh")
+
+    @on(EditorPane.Left)
+    def _left(self) -> None:
+        self.go("jobs")
