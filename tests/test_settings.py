@@ -12,7 +12,8 @@ import pytest
 
 from tui_scheduler.api.app import BODY_LIMIT
 from tui_scheduler.domain.errors import Invalid
-from tui_scheduler.settings import Settings, config_file, load_settings, themes_folder
+from tui_scheduler.places import config_file, themes_folder
+from tui_scheduler.settings import Settings, load_settings
 from tui_scheduler.tui.keymap import read_keys
 
 README = Path(__file__).parents[1] / "README.md"

@@ -1,4 +1,6 @@
-"""`tui-scheduler echo`: a receiver to point jobs at. One line a request, with how late it came."""
+"""A receiver to point jobs at: as `tui-scheduler echo`, which prints one line a request with how late it came, or in a
+thread of this process, silently.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ import asyncio
 import json
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -21,7 +25,20 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 BODY_SHOWN: Final = 60
 """Characters of a request's body in its line."""
 
-Report = Callable[["Received"], None]
+HOST: Final = "127.0.0.1"
+PORT: Final = 3001
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bytes of an answer, the seconds to wait before it, and whether the connection ends with it."""
+
+    content: bytes
+    delay_s: float = 0.0
+    hangs_up: bool = False
+
+
+Respond = Callable[["Received"], Reply]
 
 
 class CannotReceive(SchedulerError):
@@ -66,10 +83,8 @@ class Received:
 class EchoProtocol(asyncio.Protocol):
     """One connection: keep-alive, answers in the order of the requests."""
 
-    def __init__(self, answer: bytes, delay_s: float, report: Report) -> None:
-        self._answer = answer
-        self._delay_s = delay_s
-        self._report = report
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._received = Received()
@@ -97,17 +112,17 @@ class EchoProtocol(asyncio.Protocol):
         received, self._received = self._received, Received()
         received.at = time.time_ns() // 1_000
         received.method = self._parser.get_method().decode("ascii")
-        keep = self._parser.should_keep_alive()
-        self._report(received)
-        if self._delay_s:
-            asyncio.get_running_loop().call_later(self._delay_s, self._respond, keep)
+        reply = self._respond(received)
+        keep = self._parser.should_keep_alive() and not reply.hangs_up
+        if reply.delay_s:
+            asyncio.get_running_loop().call_later(reply.delay_s, self._answer, reply.content, keep)
         else:
-            self._respond(keep)
+            self._answer(reply.content, keep)
 
-    def _respond(self, keep: bool) -> None:
+    def _answer(self, content: bytes, keep: bool) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        self._transport.write(self._answer)
+        self._transport.write(content)
         if not keep:
             self._close()
 
@@ -119,7 +134,7 @@ class EchoProtocol(asyncio.Protocol):
 def receive(host: str, port: int, *, status: int = 200, delay_s: float = 0.0, quiet: bool = False) -> int:
     """Receive until SIGINT or SIGTERM; raises `CannotReceive` when the address cannot be had."""
     try:
-        count = asyncio.run(_receive(host, port, response(status), delay_s, quiet))
+        count = asyncio.run(_receive(host, port, Reply(response(status), delay_s), quiet))
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
@@ -128,43 +143,86 @@ def receive(host: str, port: int, *, status: int = 200, delay_s: float = 0.0, qu
     return 0
 
 
-def response(status: int) -> bytes:
-    """What every request gets."""
+class ReceiverThread:
+    """A receiver in a daemon thread. `respond` is called there for each request and must not wait."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
+        self.url = ""
+
+    def start(self, port: int = PORT) -> str:
+        """Listen on that port of loopback, or on a free one where it is taken; the URL. Raises `CannotReceive`."""
+        try:
+            server = self._loop.run_until_complete(self._listen(port))
+        except OSError as error:
+            raise CannotReceive(f"cannot listen on {HOST}: {_reason(error)}") from None
+        self.url = _address(server.sockets[0].getsockname())
+        self._thread.start()
+        return self.url
+
+    def stop(self) -> None:
+        """Answer nothing more."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+    async def _listen(self, port: int) -> asyncio.Server:
+        create = partial(self._loop.create_server, partial(EchoProtocol, self._respond), HOST, backlog=2_048)
+        try:
+            return await create(port)
+        except OSError:  # most likely another receiver
+            return await create(0)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+
+def response(status: int, body: bytes = b'{"received":true}\n', headers: str = "") -> bytes:
+    """An answer as it goes over the wire. `headers` are further lines, each with its end."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
         phrase = "Unknown"
-    bodiless = status in {204, 304}
-    body = b"" if bodiless else b'{"received":true}\n'
-    kind = "" if bodiless else f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return f"HTTP/1.1 {status} {phrase}\r\n{kind}\r\n".encode() + body
+    if status in {204, 304}:
+        return f"HTTP/1.1 {status} {phrase}\r\n{headers}\r\n".encode()
+    kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return f"HTTP/1.1 {status} {phrase}\r\n{kind}{headers}\r\n".encode() + body
 
 
-async def _receive(host: str, port: int, answer: bytes, delay_s: float, quiet: bool) -> int:
+async def _receive(host: str, port: int, reply: Reply, quiet: bool) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     count = 0
 
-    def report(received: Received) -> None:
+    def respond(received: Received) -> Reply:
         nonlocal count
         count += 1
         if quiet:
-            return
+            return reply
         try:
             print(received.line(), flush=True)  # noqa: T201
         except BrokenPipeError:  # nobody reads the lines any more
             stop.set()
+        return reply
 
-    server = await loop.create_server(partial(EchoProtocol, answer, delay_s, report), host, port, backlog=2_048)
+    server = await loop.create_server(partial(EchoProtocol, respond), host, port, backlog=2_048)
     for listener in server.sockets:
-        name = listener.getsockname()
-        shown = f"[{name[0]}]" if ":" in name[0] else name[0]
-        print(f"listening on http://{shown}:{name[1]}", flush=True)  # noqa: T201
+        print(f"listening on {_address(listener.getsockname())}", flush=True)  # noqa: T201
     await stop.wait()
     server.close()
     return count
+
+
+def _address(name: tuple[str, int]) -> str:
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"http://{host}:{name[1]}"
 
 
 def _reason(error: OSError) -> str:

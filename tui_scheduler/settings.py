@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Final
 
-from platformdirs import user_config_path, user_data_path
+from platformdirs import user_data_path
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -18,6 +17,7 @@ from pydantic_settings import (
 )
 
 from tui_scheduler.domain.errors import Invalid
+from tui_scheduler.places import config_file
 
 NAME: Final = "tui-scheduler"
 PREFIX: Final = "TUI_SCHEDULER_"
@@ -29,16 +29,6 @@ _KEYS_EXAMPLE: Final = '{"jobs.create": "C"}'
 def default_database() -> str:
     """The path of the SQLite file used when nothing else is said, in the user's own data folder."""
     return str(user_data_path(NAME, appauthor=False) / f"{NAME}.db")
-
-
-def config_file() -> Path:
-    """Where the configuration file would be, in the user's own configuration folder. It need not exist."""
-    return user_config_path(NAME, appauthor=False) / "config.toml"
-
-
-def themes_folder() -> Path:
-    """Where themes of the user's own would be. It need not exist."""
-    return config_file().parent / "themes"
 
 
 class ConfigFile(TomlConfigSettingsSource):

@@ -98,6 +98,8 @@ class EngineThread:
     def stop(self, deadline_s: float) -> None:
         """End in order, or at once when that takes longer than `deadline_s`; what is left is rescued by others."""
         self._stopping.set()
+        if self._thread.ident is None:  # never started
+            return
         if self._engine is not None:
             self._tell(self._engine.stop)
         self._thread.join(deadline_s)

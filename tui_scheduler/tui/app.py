@@ -37,7 +37,7 @@ class SchedulerApp(App[int]):
     when the store could not be opened.
 
     `now` gives µs since the epoch; what is on the screen never looks at another clock. `keymap` has checked keys by
-    the id of their action. `on_abandon` is called when the user does not want to wait for the stop: it may end the
+    the id of their action; `problems` are sentences about what was left out of it. `on_abandon` is called when the user does not want to wait for the stop: it may end the
     process, or return, and the app ends with 130. Whoever runs the app stops the session if the app has not: after a
     crash `session` is still running.
     """
@@ -56,6 +56,7 @@ class SchedulerApp(App[int]):
         keymap: Mapping[str, str] | None = None,
         theme: str = "",
         theme_folders: Sequence[Path] = (),
+        problems: Sequence[str] = (),
         on_abandon: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__()
@@ -68,6 +69,7 @@ class SchedulerApp(App[int]):
         self.on_abandon = on_abandon
         self.themes = Themes(self, shipped_folder(), *theme_folders)
         self._wanted_theme = theme
+        self._problems = problems
         self._has_mouse = True
         self._toasts = AlertToasts()
         self._undoing = asyncio.Lock()
@@ -87,6 +89,8 @@ class SchedulerApp(App[int]):
         self.push_screen(self.main)
         for problem in [*problems, *([missing] if missing else [])]:
             self.notify(problem, title="Theme", severity="warning", markup=False)
+        for problem in self._problems:
+            self.notify(problem, title="Keys", severity="warning", markup=False)
         self.themes.watch()
         self.call_after_refresh(self._begin)
 
