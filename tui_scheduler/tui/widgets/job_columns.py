@@ -59,7 +59,8 @@ _APPEARS: Final = (
 _GROWS: Final = (
     (Column.NAME, 12),
     (Column.STATE, 10),
-    (Column.NAME, 15),
+    (Column.NAME, 14),
+    (Column.LAST, 13),
     (Column.SCHEDULE, 14),
     (Column.NEXT, 8),
     (Column.RUNS, 8),

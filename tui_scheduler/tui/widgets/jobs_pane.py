@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
+from textual.timer import Timer
 from textual.widgets import Static
 
-from tui_scheduler.control.views import JobRow
-from tui_scheduler.tui.actions import Place, bindings
+from tui_scheduler.control.views import JobQuery, JobRow, SortBy
+from tui_scheduler.domain.curl import as_curl
+from tui_scheduler.domain.errors import SchedulerError, StoreUnavailable
+from tui_scheduler.domain.filtering import Column, JobFilter, Term
+from tui_scheduler.tui import bulk
+from tui_scheduler.tui.actions import ACTIONS, Place, bindings, readable
+from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
+from tui_scheduler.tui.formatting import SECOND, inert
+from tui_scheduler.tui.job_deeds import JobDeeds
+from tui_scheduler.tui.job_feed import TICK_S, JobFeed
+from tui_scheduler.tui.job_model import JobModel, Read
+from tui_scheduler.tui.widgets.filter_line import FilterLine
+from tui_scheduler.tui.widgets.job_columns import as_text
+from tui_scheduler.tui.widgets.job_header import JobHeader
+from tui_scheduler.tui.widgets.job_table import JobTable
+
+_REST_S: Final = 0.15
+"""The cursor rests when it has not moved for so long."""
 
 
 class JobsPane(Vertical):
     """Tells the main screen, by messages, what to show elsewhere; asks the desk for everything else itself."""
 
     BINDINGS = bindings(Place.JOBS)
+    DEFAULT_CSS = """
+    JobsPane {
+        & > .summary { height: 1; padding-left: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+        & > JobTable { height: 1fr; }
+    }
+    """
 
     class Highlighted(Message):
         """The cursor rests on this job (None: there is none)."""
@@ -49,19 +77,335 @@ class JobsPane(Vertical):
     def __init__(self, desk: Desk, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.desk = desk
+        self.model = JobModel()
+        self._summary = Static("", classes="summary", markup=False)
+        self._filter = FilterLine()
+        self._header = JobHeader()
+        self._table = JobTable(self.model, desk.now)
+        self._feed = JobFeed(
+            desk,
+            self.model,
+            visible=lambda: self._table.visible_lines,
+            on_listed=self._listed,
+            on_read=self._read,
+            on_trouble=self._in_trouble,
+        )
+        self._second = 0
+        self._rest: Timer | None = None
+        self._told: tuple[int, int] | str | None = "nothing yet"
+        """Key and version of the job that the others were told of, None for "there is none"."""
 
     def compose(self) -> ComposeResult:
-        yield Static("jobs")
+        yield self._summary
+        yield self._filter
+        yield self._header
+        yield self._table
+
+    def on_mount(self) -> None:
+        self._deeds = JobDeeds(self.app, self.desk, self.model, self.refresh_now)
+        self._show_counts()
+        self.set_interval(TICK_S, self._tick)
+        self._work(self._feed.tick())
+
+    # --- keeping up
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the jobs are on the screen, perhaps behind a dialog."""
+        return self._table.is_on_screen and (self.screen.is_current or self.app.screen.is_modal)
+
+    def _tick(self) -> None:
+        if not self.is_seen:
+            return
+        self._work(self._feed.tick())
+        self._show_second()
+        if bool(self._summary.display) is bool(self.gutter.top):  # the frame came or went with the size of the screen
+            self._show_counts()
+        left = SECOND - self.desk.now() % SECOND
+        if left < TICK_S * SECOND:
+            # The countdowns change with the second, not up to a tick later: they would stutter.
+            self.set_timer(left / SECOND, self._show_second)
+
+    def _show_second(self) -> None:
+        second = self.desk.now() // SECOND
+        if second != self._second:
+            self._second = second
+            self._table.refresh()
+
+    def _listed(self, changed: bool) -> None:
+        if changed:
+            self._table.lines_changed()
+            key = self.model.cursor_key
+            if key is not None and key in self.model.keys:
+                self._table.follow(self.model.keys.index(key))
+        self._cursor_is_here()
+        self._show_counts()
+        if self.model.lacks(self._table.visible_lines):
+            self._work(self._feed.read())
+
+    def _read(self, read: Read) -> None:
+        for index in self._table.visible_lines:
+            if self.model.at(index) in read.changed | read.gone:
+                self._table.refresh_lines(index)
+        if self._rest is None:
+            self._tell()
+
+    def _in_trouble(self, error: SchedulerError) -> None:
+        if not isinstance(error, StoreUnavailable):  # of that the desk has told the app already
+            self._complain(error)
+
+    def _show_counts(self) -> None:
+        model = self.model
+        title = model.summary(self._filter.text)
+        self.border_title = Content(title)
+        self._summary.update(Content(title))
+        self._summary.display = not self.gutter.top  # without a frame there is no place for a title
+        self._header.show(model.query.sort, descending=model.query.descending)
+        if not model.is_known:
+            self._table.say("reading the jobs …")
+        elif model.is_filtered:
+            self._table.say("nothing matches", "", f"{self._key('back')} shows all {bulk.jobs(model.total)}")
+        else:
+            self._table.say("no jobs yet", "", f"{self._key('create')} creates one")
+
+    def on_resize(self) -> None:
+        self._show_counts()
+
+    @on(JobTable.Scrolled)
+    def _scrolled(self, message: JobTable.Scrolled) -> None:
+        message.stop()
+        if self.model.lacks(self._table.visible_lines):
+            self._work(self._feed.read())
+
+    # --- the cursor
+
+    @on(JobTable.CursorMoved)
+    def _cursor_moved(self, message: JobTable.CursorMoved) -> None:
+        message.stop()
+        self._cursor_is_here()
+
+    def _cursor_is_here(self) -> None:
+        """The cursor has come to a place, or another job has come under it."""
+        key = self.model.at(self._table.cursor)
+        if key == self.model.cursor_key and (key is not None or self._told is None):
+            return
+        self.model.cursor_key = key
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(_REST_S, self._rested)
+
+    def _rested(self) -> None:
+        self._rest = None
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell the others what the cursor is on, if that is something else than what they know."""
+        key = self.model.cursor_key
+        row = None if key is None else self.model.row(key)
+        if key is not None and row is None:
+            return  # not read yet: told when it is
+        told = None if row is None else (row.key, row.version)
+        if told != self._told and self.model.is_known:
+            self._told = told
+            self.post_message(self.Highlighted(row))
 
     def focus_inside(self) -> None:
         """Give the focus to the table."""
+        self._table.focus()
+
+    # --- narrowing
 
     def back(self) -> bool:
         """Undo one step of narrowing: close the filter line, drop the filter, clear the marks.
 
         False: there was nothing to undo.
         """
+        if self._filter.is_open:
+            if self._filter.has_focus_inside:
+                self.focus_inside()
+            self._filter.drop()
+            return True
+        if self.model.marks:
+            self.action_clear_marks()
+            return True
         return False
+
+    def action_filter(self) -> None:
+        self._filter.open()
+
+    @on(FilterLine.Typed)
+    def _filter_typed(self, message: FilterLine.Typed) -> None:
+        message.stop()
+        self.model.filter_by(message.condition)
+        self._list_anew()
+
+    @on(FilterLine.Left)
+    def _filter_left(self, message: FilterLine.Left) -> None:
+        message.stop()
+        self.focus_inside()
+
+    def action_sort_next(self) -> None:
+        order = list(SortBy)
+        self._sort(order[(order.index(self.model.query.sort) + 1) % len(order)])
+
+    def action_sort_reverse(self) -> None:
+        self._sort(self.model.query.sort, descending=not self.model.query.descending)
+
+    @on(JobHeader.SortWanted)
+    def _header_clicked(self, message: JobHeader.SortWanted) -> None:
+        message.stop()
+        if message.sort is self.model.query.sort:
+            self.action_sort_reverse()
+        else:
+            self._sort(message.sort)
+
+    def _sort(self, sort: SortBy, *, descending: bool | None = None) -> None:
+        """Without a direction what one looks for comes first: most failures, but the next run."""
+        self.model.sort_by(sort, descending=sort is SortBy.FAILURES if descending is None else descending)
+        self._list_anew()
+
+    def _list_anew(self) -> None:
+        self._show_counts()
+        self._work(self._feed.list(), group="jobs: listing", exclusive=True)
 
     async def refresh_now(self) -> None:
         """Ask for everything on show anew, keeping cursor and marks: something was changed elsewhere."""
+        self._feed.outdate()
+        await self._feed.list()
+        await self._feed.read()
+
+    # --- marks
+
+    def action_mark(self) -> None:
+        key = self.model.at(self._table.cursor)
+        if key is not None:
+            self.model.mark(key)
+            self._marks_changed()
+            self._table.action_cursor_down()
+
+    def action_mark_range(self) -> None:
+        self.model.mark_range(self._table.cursor)
+        self._marks_changed()
+
+    def action_mark_all(self) -> None:
+        self.model.mark_all()
+        self._marks_changed()
+
+    def action_clear_marks(self) -> None:
+        self.model.clear_marks()
+        self._marks_changed()
+
+    def _marks_changed(self) -> None:
+        self._show_counts()
+        self._table.refresh()
+
+    # --- what is done to jobs
+
+    def action_run_now(self) -> None:
+        self._work(self._deeds.run())
+
+    def action_pause_resume(self) -> None:
+        self._work(self._deeds.toggle())
+
+    def action_cancel_runs(self) -> None:
+        self._work(self._deeds.cancel())
+
+    def action_delete(self) -> None:
+        self._work(self._deeds.delete())
+
+    # --- one job
+
+    @on(JobTable.Chosen)
+    def _chosen(self, message: JobTable.Chosen) -> None:
+        message.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        self._with_row(lambda row: self.post_message(self.EditWanted(row.id)))
+
+    def action_edit(self) -> None:
+        self.action_open()
+
+    def action_edit_body(self) -> None:
+        self._with_row(lambda row: self.post_message(self.EditWanted(row.id, body=True)))
+
+    def action_create(self) -> None:
+        self.post_message(self.CreateWanted())
+
+    def action_duplicate(self) -> None:
+        self._with_row(lambda row: self.post_message(self.CreateWanted(row.id)))
+
+    def action_show_log_of(self) -> None:
+        self._with_row(lambda row: self.post_message(self.LogWanted(row)))
+
+    def action_copy(self) -> None:
+        self._with_row(lambda row: copy_text(self.app, as_text(row, self.desk.now()), "the line"))
+
+    def action_copy_curl(self) -> None:
+        self._with_row(lambda row: self._work(self._copy_curl(row)))
+
+    async def _copy_curl(self, row: JobRow) -> None:
+        try:
+            view = await self.desk.ask(lambda control: control.job(row.id))
+        except SchedulerError as error:
+            self._complain(error)
+            return
+        copy_text(self.app, as_curl(view.job.spec.request), "the request as curl")
+
+    def action_next_failing(self) -> None:
+        self._work(self._to_failing(1), group="jobs: failing", exclusive=True)
+
+    def action_previous_failing(self) -> None:
+        self._work(self._to_failing(-1), group="jobs: failing", exclusive=True)
+
+    async def _to_failing(self, step: int) -> None:
+        """The next one in the order shown, from the other end when there is none further on."""
+        condition = JobFilter((*self.model.query.filter.terms, Term(Column.STATE, "failing")))
+        try:
+            listing = await self.desk.ask(lambda control: control.list_jobs(JobQuery(condition)))
+        except SchedulerError as error:
+            self._complain(error)
+            return
+        index = self.model.nearest(set(listing.keys), self._table.cursor, step)
+        if index is None:
+            shown = "that the filter shows " if self.model.is_filtered else ""
+            self.notify(f"no job {shown}is failing", markup=False)
+        else:
+            self._table.cursor = index
+
+    def _with_row(self, do: Callable[[JobRow], object]) -> None:
+        """Do something with the job under the cursor: at once where its line is known."""
+        key = self.model.at(self._table.cursor)
+        if key is None:
+            return
+        row = self.model.row(key)
+        if row is not None:
+            do(row)
+        else:
+            self._work(self._with_row_of(key, do))
+
+    async def _with_row_of(self, key: int, do: Callable[[JobRow], object]) -> None:
+        try:
+            rows = await self.desk.ask(lambda control: control.job_rows([key]))
+        except SchedulerError as error:
+            self._complain(error)
+            return
+        if rows:
+            do(rows[0])
+        else:
+            self.notify("the job is deleted", severity="warning", markup=False)
+
+    # ---
+
+    def _work(self, work: Coroutine[None, None, None], *, group: str = "jobs", exclusive: bool = False) -> None:
+        self.run_worker(work, group=group, exclusive=exclusive)
+
+    def _complain(self, error: SchedulerError) -> None:
+        self.notify(inert(str(error)), severity="error", markup=False)
+
+    def _key(self, action: str) -> str:
+        """The key of an action as it is bound now."""
+        for active in self.screen.active_bindings.values():
+            if active.binding.action == action:
+                return readable(active.binding.key)
+        return next(readable(entry.keys[0]) for entry in ACTIONS if entry.name == action)

@@ -1,0 +1,141 @@
+"""What can be done to jobs from their table: to the marked ones that are shown, or the one with the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from textual.app import App
+
+from tui_scheduler.control.control import Control
+from tui_scheduler.control.views import Change, JobQuery, JobRow
+from tui_scheduler.domain.errors import SchedulerError
+from tui_scheduler.domain.filtering import Column, JobFilter, Term
+from tui_scheduler.domain.job import JobState
+from tui_scheduler.tui import bulk
+from tui_scheduler.tui.desk import Desk
+from tui_scheduler.tui.formatting import inert
+from tui_scheduler.tui.job_model import JobModel, Targets
+from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
+
+_FEW: Final = 100
+"""So many lines are read to see how jobs stand; of more only which are paused and which finished is asked."""
+
+_BACK: Final = {Change.PAUSE: Change.RESUME, Change.RESUME: Change.PAUSE, Change.DELETE: Change.RESTORE}
+"""What takes a change back."""
+
+
+class JobDeeds:
+    """Each method runs in a worker, asks first where that is due, says what it did and what it left out, and calls
+    `after` when something has changed.
+    """
+
+    def __init__(self, app: App[Any], desk: Desk, model: JobModel, after: Callable[[], Awaitable[None]]) -> None:
+        self._app = app
+        self._desk = desk
+        self._model = model
+        self._after = after
+
+    async def run(self) -> None:
+        targets = self._targets()
+        if await self._is_meant("Run", targets, beyond=bulk.ASK_BEYOND):
+            await self._change(Change.RUN, targets)
+
+    async def cancel(self) -> None:
+        targets = self._targets()
+        if await self._is_meant("Cancel the runs of", targets, beyond=bulk.ASK_BEYOND):
+            await self._change(Change.CANCEL, targets)
+
+    async def delete(self) -> None:
+        targets = self._targets()
+        if await self._is_meant("Delete", targets, beyond=0, danger=True):
+            await self._change(Change.DELETE, targets)
+
+    async def toggle(self) -> None:
+        """Pause, or resume where all are paused."""
+        targets = self._targets()
+        if not targets.keys:
+            return
+        try:
+            paused, finished = await self._desk.ask(lambda control: _standing(control, targets.keys))
+        except SchedulerError as error:
+            self._complain(error)
+            return
+        change, keys = bulk.toggle(targets.keys, paused, finished)
+        if keys:
+            await self._change(change, Targets(keys, targets.hidden))
+        else:
+            self._app.notify("a finished job can neither be paused nor resumed", severity="warning", markup=False)
+
+    def _targets(self) -> Targets:
+        """As they are now: what is marked or shown while a question is open makes no difference."""
+        targets = self._model.targets()
+        if not targets.keys and targets.hidden:
+            text = f"nothing done; {bulk.left_out(targets.hidden)}"
+            self._app.notify(text, severity="warning", markup=False)
+        return targets
+
+    async def _is_meant(self, verb: str, targets: Targets, *, beyond: int, danger: bool = False) -> bool:
+        """Ask, naming the jobs, where there are more than `beyond`. Never for nothing."""
+        number = len(targets.keys)
+        if number <= beyond:
+            return bool(number)
+        try:
+            rows = await self._desk.ask(lambda control: control.job_rows(targets.keys[:10]))
+        except SchedulerError as error:
+            self._complain(error)
+            return False
+        text = bulk.named([row.title for row in rows], number)
+        if targets.hidden:
+            text += f"\n\n{bulk.leaves_out(targets.hidden)}"
+        title = f"{verb} {bulk.jobs(number)}?"
+        choice = Choice(f"{verb} {bulk.jobs(number)}", "yes", danger=danger)
+        return await self._app.push_screen_wait(ConfirmScreen(title, text, choice)) == "yes"
+
+    async def _change(self, change: Change, targets: Targets) -> None:
+        keys = targets.keys
+        known = self._model.row(keys[0]) if len(keys) == 1 else None
+        name = known.title if known is not None else ""
+        try:
+            changed = await self._desk.ask(lambda control: control.change_jobs(change, keys))
+        except SchedulerError as error:
+            self._complain(error)
+            await self._after()
+            return
+        if change is Change.DELETE:
+            self._model.forget(changed.done)
+        if changed.done and change in _BACK:
+            self._desk.did(bulk.did(change, len(changed.done), name), self._backwards(_BACK[change], changed.done))
+        self._app.notify(
+            bulk.report(change, changed, targets.hidden, name),
+            severity="warning" if changed.refused else "information",
+            markup=False,
+        )
+        await self._after()
+
+    def _backwards(self, change: Change, keys: tuple[int, ...]) -> Callable[[], Awaitable[None]]:
+        async def back() -> None:
+            await self._desk.ask(lambda control: control.change_jobs(change, keys))
+            await self._after()
+
+        return back
+
+    def _complain(self, error: SchedulerError) -> None:
+        self._app.notify(inert(str(error)), severity="error", markup=False)
+
+
+def _standing(control: Control, keys: tuple[int, ...]) -> tuple[set[int], set[int]]:
+    """Which of these jobs are paused, and which finished."""
+    if len(keys) <= _FEW:
+        rows = control.job_rows(keys)
+        return _in_state(rows, JobState.PAUSED), _in_state(rows, JobState.FINISHED)
+    wanted = set(keys)
+    paused, finished = (
+        wanted.intersection(control.list_jobs(JobQuery(JobFilter((Term(Column.STATE, state),)))).keys)
+        for state in ("paused", "finished")
+    )
+    return paused, finished
+
+
+def _in_state(rows: list[JobRow], state: JobState) -> set[int]:
+    return {row.key for row in rows if row.state is state}

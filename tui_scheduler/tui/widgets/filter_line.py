@@ -1,0 +1,146 @@
+"""The line above the job table in which one types which jobs to see."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from tui_scheduler.domain.errors import Invalid
+from tui_scheduler.domain.filtering import MAX_LENGTH, JobFilter, parse_filter
+
+_PAUSE_S: Final = 0.15
+"""So long after the last key the filter is taken."""
+
+_HINT: Final = 'words  tag:x  state:failing  queue:x  !not  "two words"'
+
+
+class FilterLine(Horizontal):
+    """Tells the filter as it is typed. What cannot be meant is said beside it, and the last good filter stays."""
+
+    BINDINGS: ClassVar = [Binding("down", "leave", "To the jobs", show=False)]
+    DEFAULT_CSS = """
+    FilterLine {
+        height: 1;
+        display: none;
+        &.-open { display: block; }
+        & > .sign { width: 2; color: $text-accent; text-style: bold; }
+        & > Input {
+            width: 1fr;
+            min-width: 12;
+            height: 1;
+            padding: 0;
+            border: none;
+            background: transparent;
+            &:focus { border: none; background: $boost; }
+        }
+        & > .wrong {
+            width: auto;
+            max-width: 80%;
+            height: 1;
+            padding-left: 1;
+            color: $text-error;
+            text-wrap: nowrap;
+            text-overflow: ellipsis;
+        }
+    }
+    """
+
+    class Typed(Message):
+        """Show the jobs that this filter finds."""
+
+        def __init__(self, condition: JobFilter) -> None:
+            super().__init__()
+            self.condition = condition
+
+    class Left(Message):
+        """Back to the jobs; the filter stays."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._input = Input(placeholder=_HINT, compact=True, max_length=MAX_LENGTH, select_on_focus=False)
+        self._wrong = Static("", classes="wrong", markup=False)
+        self._timer: Timer | None = None
+        self._condition = JobFilter()
+        self._text = ""
+
+    def compose(self) -> ComposeResult:
+        yield Static("/", classes="sign", markup=False)
+        yield self._input
+        yield self._wrong
+
+    @property
+    def text(self) -> str:
+        """The filter in use, as it was typed; "" for none."""
+        return self._text
+
+    @property
+    def is_open(self) -> bool:
+        return self.has_class("-open")
+
+    @property
+    def has_focus_inside(self) -> bool:
+        return self._input.has_focus
+
+    def open(self) -> None:
+        """Show the line and type in it."""
+        self.add_class("-open")
+        self._input.focus()
+
+    def drop(self) -> None:
+        """Close the line; every job is shown."""
+        self.remove_class("-open")
+        with self.prevent(Input.Changed):
+            self._input.value = ""
+        self._wrong.update("")
+        self._text = ""
+        self._stop()
+        self._take(JobFilter())
+
+    @on(Input.Changed)
+    def _wait_for_more(self, message: Input.Changed) -> None:
+        message.stop()
+        self._stop()
+        self._timer = self.set_timer(_PAUSE_S, self.take)
+
+    @on(Input.Submitted)
+    def _submit(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Back to the jobs with the filter; without one the line closes. Stays while it cannot be meant."""
+        if not self.take():
+            return
+        if not self.text:
+            self.drop()
+        self.post_message(self.Left())
+
+    def take(self) -> bool:
+        """Use what is typed now; False if it cannot be meant."""
+        self._stop()
+        try:
+            condition = parse_filter(self._input.value)
+        except Invalid as error:
+            self._wrong.update(f"▲ {error.reason}")
+            return False
+        self._wrong.update("")
+        self._text = self._input.value.strip()
+        self._take(condition)
+        return True
+
+    def _take(self, condition: JobFilter) -> None:
+        if condition != self._condition:
+            self._condition = condition
+            self.post_message(self.Typed(condition))
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
