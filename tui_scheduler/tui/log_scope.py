@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from rich.cells import cell_len
+
 from tui_scheduler.control.views import LogQuery
 from tui_scheduler.domain.execution import State
 from tui_scheduler.tui.formatting import SECOND, count, inert
@@ -100,6 +102,12 @@ def title(scope: Scope, badge: Badge, width: int) -> str:
     job = "all jobs" if scope.job_id is None else inert(scope.job_title) or "one job"
     room = width - len(" · ".join(["Log", "", *words, badge.text]))
     return " · ".join(["Log", fit(job, max(room, _SHORTEST_TITLE), pad=False), *words, badge.text])
+
+
+def title_line(left: str, right: str, width: int) -> str:
+    """Both in one line, as much of the right one as fits."""
+    room = width - cell_len(left) - 2
+    return f"{left}  {fit(right, room, pad=False).rjust(room)}" if room >= _SHORTEST_TITLE else fit(left, width)
 
 
 def nothing_there(scope: Scope, *, searched: bool) -> str:

@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
+from textual.widgets import Static
 
 from tui_scheduler.control.views import ExecutionView, LogCursor, LogRow
 from tui_scheduler.domain.curl import as_curl
@@ -21,7 +22,7 @@ from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import SECOND, count, inert
 from tui_scheduler.tui.log_lines import whole_line
-from tui_scheduler.tui.log_scope import Badge, Scope, nothing_there, title
+from tui_scheduler.tui.log_scope import Badge, Scope, nothing_there, title, title_line
 from tui_scheduler.tui.widgets.lines import LineView
 from tui_scheduler.tui.widgets.log_search import LogSearch
 from tui_scheduler.tui.widgets.log_view import LogView
@@ -41,14 +42,7 @@ class LogPane(Vertical):
     BINDINGS = bindings(Place.LOG)
     DEFAULT_CSS = """
     LogPane {
-        border: round $border-blurred;
-        border-title-color: $text-muted;
-        border-subtitle-color: $text-muted;
-        &:focus-within {
-            border: round $border;
-            border-title-color: $foreground;
-            border-title-style: bold;
-        }
+        #log-title { display: none; height: 1; color: $text-muted; }
         LogView { height: 1fr; }
     }
     """
@@ -66,6 +60,8 @@ class LogPane(Vertical):
         self.scope = Scope()
         self._view = LogView(desk.now, desk.zone, id="log-lines")
         self._search = LogSearch()
+        self._title = Static("", id="log-title", markup=False)
+        """Says what the border would, where there is none."""
         self._cursor: LogCursor | None = None
         self._answered = False
         self._is_shown = False
@@ -73,6 +69,7 @@ class LogPane(Vertical):
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
+        yield self._title
         yield self._view
         yield self._search
 
@@ -162,20 +159,25 @@ class LogPane(Vertical):
         """Title, counts and the sentence in an empty log."""
         view = self._view
         badge = Badge(view.following, view.model.held, view.model.fresh)
-        top = Content(title(self.scope, badge, max(self.size.width - 6, 0)))
-        if top != self.border_title:
-            self.border_title = top
         left_out = f"{count(view.model.left_out)} not shown · " if view.model.left_out else ""
-        bottom = Content(f"{left_out}times in {self._zone_name()}")
-        if bottom != self.border_subtitle:
-            self.border_subtitle = bottom
+        below = f"{left_out}times in {self._zone_name()}"
+        if self._title.display:
+            self._title.update(Content(title_line(title(self.scope, badge, self.size.width), below, self.size.width)))
+        self._put_on_border(Content(title(self.scope, badge, self.size.width - 4)), Content(below))
         self._search.tell(view.match_number, len(view.matches))
         empty = nothing_there(self.scope, searched=self._answered)
         if empty != view.empty_text:
             view.empty_text = empty
             view.refresh()
 
+    def _put_on_border(self, top: Content, below: Content) -> None:
+        if top != self.border_title:
+            self.border_title = top
+        if below != self.border_subtitle:
+            self.border_subtitle = below
+
     def on_resize(self) -> None:
+        self._title.display = not self.styles.border_top[0]
         self._tell()
 
     def _zone_name(self) -> str:
