@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from pathlib import Path
+from traceback import format_exc
 from typing import Final
 
+from rich.segment import Segment, Segments
 from textual.app import App
 
 from tui_scheduler.domain.errors import SchedulerError
@@ -37,9 +39,9 @@ class SchedulerApp(App[int]):
     when the store could not be opened.
 
     `now` gives µs since the epoch; what is on the screen never looks at another clock. `keymap` has checked keys by
-    the id of their action; `problems` are sentences about what was left out of it. `on_abandon` is called when the user does not want to wait for the stop: it may end the
-    process, or return, and the app ends with 130. Whoever runs the app stops the session if the app has not: after a
-    crash `session` is still running.
+    the id of their action; `problems` are sentences about what was left out of it. `on_abandon` is called when the
+    user does not want to wait for the stop: it may end the process, or return, and the app ends with 130. Whoever runs
+    the app stops the session if the app has not: after a crash `session` is still running.
     """
 
     TITLE = "tui-scheduler"
@@ -208,6 +210,11 @@ class SchedulerApp(App[int]):
         self.notify(f"{key} quits; Ctrl+C copies what is selected", markup=False)
 
     # --- ending
+
+    def _fatal_error(self) -> None:
+        """A crash. Textual's own account of it shows the values of variables, and jobs carry credentials."""
+        self._exit_renderables.append(Segments([Segment(format_exc())]))
+        self._close_messages_no_wait()
 
     async def action_quit(self) -> None:
         """Textual's own way out, Ctrl+Q."""
