@@ -1,0 +1,101 @@
+"""A text in the user's own editor: $VISUAL, $EDITOR, or what is there."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_FALLBACKS: Final = ("vi", "nano")
+
+Run = Callable[[Sequence[str], Mapping[str, str]], int]
+"""Runs a command with an environment, on this terminal, and gives its exit code. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What came back. `text` None: nothing to take over, and `trouble` says why."""
+
+    text: str | None
+    trouble: str = ""
+
+
+def suffix_for(body: str) -> str:
+    """The ending of a file name by which an editor knows how to colour the text."""
+    start = body.lstrip()[:1]
+    return ".json" if start in ("{", "[") else ".xml" if start == "<" else ".txt"
+
+
+def editor_command(environ: Mapping[str, str]) -> list[str] | None:
+    """The command that edits a file; None when there is none. Raises ValueError for one that cannot be split."""
+    for name in ("VISUAL", "EDITOR"):
+        words = shlex.split(environ.get(name, ""))
+        if words:
+            return words
+    return next(([name] for name in _FALLBACKS if shutil.which(name, path=environ.get("PATH"))), None)
+
+
+def run_command(command: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run it on this terminal. Ctrl+C in it is its own business."""
+    with _deaf_to_interrupts():
+        return subprocess.run(command, env=dict(environ), check=False).returncode  # noqa: S603 - the user's own editor
+
+
+def edit_text(text: str, environ: Mapping[str, str] | None = None, run: Run = run_command) -> Edited:
+    """Let the user edit a text, by default with the environment as this program got it: Textual takes NO_COLOR out of
+    a copy only. The file is readable by its owner alone, in a folder of its own, and is removed.
+
+    A line break that the editor adds at the end of a text that had none is taken away again.
+    """
+    environ = os.environ if environ is None else environ
+    try:
+        command = editor_command(environ)
+    except ValueError as error:
+        return Edited(None, f"$VISUAL or $EDITOR cannot be read as a command: {error}")
+    if command is None:
+        return Edited(None, "there is no editor: set $EDITOR")
+    with tempfile.TemporaryDirectory(prefix="tui-scheduler-") as folder:  # 0700
+        path = Path(folder, "body" + suffix_for(text))
+        path.touch(mode=0o600)
+        path.write_bytes(text.encode())
+        try:
+            code = run([*command, str(path)], environ)
+        except OSError as error:
+            return Edited(None, f"{command[0]} cannot be started: {error.strerror or error}")
+        if code != 0:
+            return Edited(None, f"{command[0]} ended with exit code {code}: the body is as it was")
+        return _taken_over(path, text)
+
+
+def _taken_over(path: Path, text: str) -> Edited:
+    try:
+        edited = path.read_bytes().decode()
+    except OSError as error:
+        return Edited(None, f"the edited file cannot be read: {error.strerror or error}")
+    except UnicodeDecodeError:
+        return Edited(None, "the edited file is not UTF-8 text: the body is as it was")
+    if edited.endswith("\n") and not text.endswith("\n"):
+        edited = edited[:-1].removesuffix("\r")
+    return Edited(edited)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """A handler that does nothing, rather than SIG_IGN: the child would inherit that and could not be interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
