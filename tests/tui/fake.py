@@ -38,6 +38,7 @@ from tui_scheduler.domain.lint import lint
 from tui_scheduler.domain.schedule import parse_schedule
 from tui_scheduler.domain.validation import check
 from tui_scheduler.domain.wording import in_words
+from tui_scheduler.samples import add_samples
 
 SECOND = 1_000_000
 NOW = 1_795_449_600 * SECOND
@@ -402,6 +403,9 @@ class FakeSession:
 
     def receiver(self) -> str:
         return "http://127.0.0.1:3001"
+
+    def load_samples(self) -> int:
+        return len(add_samples(self.control, self.receiver())[0])
 
     def trouble(self) -> str | None:
         return self.dead

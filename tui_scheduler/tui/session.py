@@ -28,6 +28,13 @@ class Session(Protocol):
         """Start the built-in echo receiver in this process unless it runs; its URL. Blocks a moment."""
         ...
 
+    def load_samples(self) -> int:
+        """Create those of the four sample jobs that are not there, sent to the receiver; how many. Blocks a moment.
+
+        Raises `SchedulerError`.
+        """
+        ...
+
     def trouble(self) -> str | None:
         """A sentence when the engine of this process has died; None while all is well."""
         ...
