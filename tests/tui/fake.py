@@ -61,6 +61,7 @@ class FakeControl:
         self.fails: StoreUnavailable | None = None
         self.called: list[str] = []
         self.left_out = 0
+        """What the next page of the log says it left out."""
         self._keys = 0
 
     def now(self) -> int:
@@ -219,7 +220,10 @@ class FakeControl:
                 and (query.since is None or row.fire_at >= query.since)
             ]
             asked.sort(key=lambda row: (row.fire_at, row.key))
-            return LogPage(tuple(asked[-query.limit :]), self.left_out, LogCursor(((self.clock, len(rows) + 1),)))
+            shown = {row.key: row for row in rows if row.key in again} | {row.key: row for row in asked[-query.limit :]}
+            page = sorted(shown.values(), key=lambda row: (row.fire_at, row.key))
+            left_out, self.left_out = self.left_out, 0
+            return LogPage(tuple(page), left_out, LogCursor(((self.clock, len(rows) + 1),)))
 
     def cancel(self, execution_id: str) -> ExecutionView:
         with self._asked("cancel"):

@@ -104,20 +104,6 @@ def test_what_was_left_out_of_the_first_page_is_shown_before_it() -> None:
     assert told(model) == ["+4", 5, 6]
 
 
-def test_nothing_is_missing_when_a_page_begins_with_what_is_known() -> None:
-    """It is the newest of all: whatever it leaves out is older than its first, which is there."""
-    model = filled(1, 2)
-    model.merge(log_page(*rows(2, 3), left_out=9))
-    assert told(model) == [1, 2, 3]
-
-
-def test_one_that_was_asked_for_again_says_nothing_of_what_is_missing() -> None:
-    model = LogModel()
-    model.merge(log_page(log_row(1, State.RUNNING)))
-    model.merge(log_page(log_row(1), *rows(100), left_out=98), again={1})
-    assert told(model) == [1, "+98", 100]
-
-
 def test_gaps_beside_each_other_are_one() -> None:
     model = LogModel()
     model.replace(log_page(left_out=3))
@@ -173,7 +159,7 @@ def test_one_that_leaves_the_states_on_show_leaves_the_log() -> None:
     model = LogModel()
     model.states = frozenset({State.RUNNING})
     model.replace(log_page(log_row(1, State.RUNNING), log_row(2, State.RUNNING)))
-    model.merge(log_page(log_row(1), log_row(3), log_row(4, State.RUNNING)), again={1, 2})
+    model.merge(log_page(log_row(1), log_row(3), log_row(4, State.RUNNING)))
     assert told(model) == [2, 4]
     assert model.unfinished == [4, 2]
 

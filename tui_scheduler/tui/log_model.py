@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -111,35 +111,27 @@ class LogModel:
         self._unfinished.clear()
         self._waiting.clear()
         self._changed.clear()
-        self._add(self._incoming(page, page.rows), may_go=None)
+        self._add(self._incoming(page.left_out, page.rows), may_go=None)
         first = order(page.rows[0]) if page.rows else None
         for rule in self._rules:
             if first is None or rule.after >= first:
                 self._insert(rule)
 
-    def merge(self, page: LogPage, again: Collection[int] = (), *, may_go: int | None = None) -> bool:
-        """Take in a page that was asked for with `again`; whether any line is different now. Of the lines at the
-        beginning at most `may_go` (None: any number) make room for new ones.
+    def merge(self, page: LogPage, *, may_go: int | None = None) -> bool:
+        """Take in a page; whether any line is different now. Of the lines at the beginning at most `may_go` (None: any
+        number) make room for new ones.
         """
         news = [row for row in page.rows if row.key not in self._known and self._belongs(row)]
         is_different = self._update(row for row in page.rows if row.key in self._known)
         if not news:
             return is_different
-        left_out = page.left_out if self._is_torn(page.rows, again) else 0
-        self.fresh += len(news) + left_out
-        incoming = self._incoming(LogPage((), left_out, page.cursor), news)
+        self.fresh += len(news) + page.left_out
+        incoming = self._incoming(page.left_out, news)
         if self.held or (self._waiting and may_go is not None):
             self._wait(incoming)
             return is_different
         self._add([*self._take_waiting(), *incoming], may_go)
         return True
-
-    def _is_torn(self, rows: Iterable[LogRow], again: Collection[int]) -> bool:
-        """Whether there may be others between what is known and a page: not when its oldest row is known, since a
-        page is the newest of all. What was asked for again may be as old as it likes.
-        """
-        oldest = next((row for row in rows if row.key not in again), None)
-        return oldest is not None and oldest.key not in self._known
 
     def release(self) -> None:
         """What has waited takes its place."""
@@ -189,8 +181,8 @@ class LogModel:
     def _belongs(self, row: LogRow) -> bool:
         return not self.states or row.state in self.states
 
-    def _incoming(self, page: LogPage, rows: Iterable[LogRow]) -> list[Line]:
-        incoming: list[Line] = [Gap(page.left_out)] if page.left_out else []
+    def _incoming(self, left_out: int, rows: Iterable[LogRow]) -> list[Line]:
+        incoming: list[Line] = [Gap(left_out)] if left_out else []
         for row in rows:
             shown = Shown(row)
             self._known[row.key] = shown

@@ -148,7 +148,7 @@ class LogPane(Vertical):
             self._view.show_columns(of_one_job=scope.job_id is not None)
             self._view.show(page, scope.chosen_states)
         else:
-            self._view.take(page, set(again), query.since)
+            self._view.take(page, query.since)
         self._tell()
 
     # --- telling

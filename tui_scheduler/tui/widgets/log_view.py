@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import tzinfo
 
@@ -66,11 +66,11 @@ class LogView(LineView):
                 index = self.model.index_of(self.model.find(row.key))
                 self.cursor = self.model.nearest(row) if index is None else index
 
-    def take(self, page: LogPage, again: Collection[int], since: int | None) -> None:
+    def take(self, page: LogPage, since: int | None) -> None:
         """What is new and what has changed. Repaints once, if there is anything to see."""
         top = self.scroll_offset.y
         with self._keeping_place() as place:
-            place.is_different = self.model.merge(page, again, may_go=None if self.following else min(top, self.cursor))
+            place.is_different = self.model.merge(page, may_go=None if self.following else min(top, self.cursor))
             if since is not None and self.following and not self.model.held:
                 place.is_different |= self.model.forget_before(since)
 
