@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from tui_scheduler.control.views import AttemptView, ExecutionView, Health, JobView, Metrics, NodeView, Notice
+from tui_scheduler.control.local_table import LocalTable
+from tui_scheduler.control.views import (
+    AttemptView,
+    Change,
+    Changed,
+    ExecutionView,
+    Health,
+    JobListing,
+    JobQuery,
+    JobRow,
+    JobView,
+    Metrics,
+    NodeView,
+    Notice,
+)
+from tui_scheduler.domain.decisions import next_occurrence
 from tui_scheduler.domain.errors import NotFound, StoreUnavailable
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import Job, JobSpec, JobState
@@ -50,6 +65,7 @@ class LocalControl:
     ) -> None:
         self._jobs = JobStore(database)
         self._history = History(database)
+        self._table = LocalTable(database, now=now, wake=wake)
         self._where = str(database)
         self._now = now
         self._wake = wake
@@ -72,10 +88,7 @@ class LocalControl:
 
         def changed(job: Job) -> JobSpec:
             spec = change(job.spec)
-            if _when(spec) != _when(job.spec):
-                check(spec, now=now, created_at=job.created_at)
-            else:  # a schedule that has come to its end is no reason to refuse another body
-                check_values(spec, created_at=job.created_at)
+            _check_edit(job, spec, now)
             return spec
 
         return self._shown(self._jobs.update(job_id, changed, now, expected_version))
@@ -125,6 +138,29 @@ class LocalControl:
             raise NotFound("execution", execution_id)
         return self._execution_view(record), [_attempt_view(kept) for kept in self._history.attempts(record.key)]
 
+    def list_jobs(self, query: JobQuery) -> JobListing:
+        """See `Control`."""
+        return self._table.list_jobs(query)
+
+    def job_rows(self, keys: Sequence[int]) -> list[JobRow]:
+        """See `Control`."""
+        return self._table.job_rows(keys)
+
+    def change_jobs(self, change: Change, keys: Sequence[int]) -> Changed:
+        """See `Control`."""
+        return self._table.change_jobs(change, keys)
+
+    def check(self, spec: JobSpec, *, job_id: str | None = None) -> tuple[Notice, ...]:
+        """See `Control`."""
+        now = self._now()
+        if job_id is None:
+            return _notices(check(spec, now=now)) + self._crowd(spec, now, now, None)
+        job = self._jobs.get(job_id)
+        warnings = _check_edit(job, spec, now)
+        if job.state is JobState.PAUSED:
+            return _notices(warnings)  # it fires at no instant before it is resumed
+        return _notices(warnings) + self._crowd(spec, job.created_at, now, job)
+
     def metrics(self) -> Metrics:
         """See `Control`. Jobs may be counted a moment ago; `late` stops at 10,000; `oldest_late` is the instant."""
         jobs = self._history.jobs_by_state()
@@ -149,6 +185,7 @@ class LocalControl:
             drift_p50=_worst(alive, "driftP50"),
             drift_p99=_worst(alive, "driftP99"),
             nodes=tuple(_node_view(node) for node in nodes),
+            failing=self._table.failing(),
         )
 
     def health(self) -> Health:
@@ -176,11 +213,19 @@ class LocalControl:
         timer = self._jobs.timers([job.key]).get(job.key, _NO_TIMER)
         if warnings is None:
             warnings = lint(_schedule(job), self._now())
-        notices = [Notice(warning.code, warning.message) for warning in warnings]
+        notices = _notices(warnings)
         if timer.next_fire_at is not None:
             together = self._history.due_at(timer.next_fire_at, HERD)
-            notices += _herd(job, together)
-        return _view(job, timer, tuple(notices))
+            notices += _herd(job.spec, together)
+        return _view(job, timer, notices)
+
+    def _crowd(self, spec: JobSpec, created_at: int, now: int, job: Job | None) -> tuple[Notice, ...]:
+        """What `_view` would say of the first instant, once `spec` is saved."""
+        first = next_occurrence(parse_schedule(spec.schedule, spec.timezone, created_at=created_at), spec, now)
+        if first is None or spec.jitter:
+            return ()
+        fires = None if job is None else self._jobs.timers([job.key]).get(job.key, _NO_TIMER).next_fire_at
+        return _herd(spec, self._history.due_at(first, HERD) + (fires != first))
 
     def _execution_view(self, record: ExecutionRecord) -> ExecutionView:
         return ExecutionView(
@@ -220,11 +265,22 @@ def _view(job: Job, timer: Timer, notices: tuple[Notice, ...]) -> JobView:
     return JobView(job, timer.next_fire_at, timer.planned_through, in_words(_schedule(job)), notices)
 
 
-def _herd(job: Job, together: int) -> list[Notice]:
-    if together < HERD or job.spec.jitter:
-        return []
+def _check_edit(job: Job, spec: JobSpec, now: int) -> tuple[ScheduleWarning, ...]:
+    """A schedule that has come to its end is no reason to refuse another body."""
+    if _when(spec) != _when(job.spec):
+        return check(spec, now=now, created_at=job.created_at)
+    return lint(check_values(spec, created_at=job.created_at), now)
+
+
+def _notices(warnings: tuple[ScheduleWarning, ...]) -> tuple[Notice, ...]:
+    return tuple(Notice(warning.code, warning.message) for warning in warnings)
+
+
+def _herd(spec: JobSpec, together: int) -> tuple[Notice, ...]:
+    if together < HERD or spec.jitter:
+        return ()
     message = f"{HERD} jobs or more fire at the same instant as this one; jitterMs would spread them"
-    return [Notice("herd", message)]
+    return (Notice("herd", message),)
 
 
 def _attempt_view(record: AttemptRecord) -> AttemptView:

@@ -137,7 +137,7 @@ def pause_if_active(connection: Connection, dialect: Dialect, job_key: int, now:
         return
 
 
-def resume(connection: Connection, dialect: Dialect, job_id: str, now: int) -> Job:
+def resume(connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> Job:
     """Plan again, from `now`."""
     edit = _Edit(connection, dialect, job_id, now)
     edit.refuse_deleted()
@@ -147,7 +147,7 @@ def resume(connection: Connection, dialect: Dialect, job_id: str, now: int) -> J
     return edit.revise(edit.job, start(edit.job, edit.held.timer, now))
 
 
-def delete(connection: Connection, dialect: Dialect, job_id: str, now: int) -> Job:
+def delete(connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> Job:
     """Hide the job, and end everything of it that waits."""
     edit = _Edit(connection, dialect, job_id, now)
     edit.refuse_deleted()
@@ -158,7 +158,7 @@ def delete(connection: Connection, dialect: Dialect, job_id: str, now: int) -> J
     return deleted
 
 
-def restore(connection: Connection, dialect: Dialect, job_id: str, now: int) -> Job:
+def restore(connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> Job:
     """Undo a deletion. What was cancelled by it stays so."""
     edit = _Edit(connection, dialect, job_id, now)
     if edit.job.state is not JobState.DELETED:
