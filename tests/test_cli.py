@@ -93,16 +93,24 @@ def test_version_and_help_start_nothing(told: Told, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_way_in_loads_next_to_nothing() -> None:
+    """What is on the screen first does not wait for the imports of what comes later."""
+    code = "import sys, tui_scheduler.cli, tui_scheduler.terminal; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"typer", "textual", "rich", "asyncio", "pydantic", "structlog", "sqlalchemy"} & set(loaded)
+
+
 def test_help_loads_neither_the_store_nor_the_server() -> None:
-    code = "import sys, tui_scheduler.cli; print(*(m for m in sys.modules if '.' not in m))"
+    code = "import sys, tui_scheduler.commands; print(*(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"sqlmodel", "sqlalchemy", "fastapi", "uvicorn", "trio", "pydantic_settings"} & set(loaded)
 
 
-def test_without_serve_it_says_what_to_run(told: Told) -> None:
-    done = told()
-    assert done.returncode == 0
-    assert "--serve" in done.stdout
+@pytest.mark.parametrize("arguments", [[], ["--demo"], ["--db", "x.db"]])
+def test_without_a_terminal_it_says_what_runs_without_one(arguments: list[str], told: Told) -> None:
+    line = sentence(told(*arguments), 2)
+    assert "not a terminal" in line
+    assert "--serve" in line
 
 
 @pytest.mark.parametrize(
@@ -121,6 +129,10 @@ def test_what_is_not_understood_is_2(arguments: list[str], told: Told) -> None:
         (["init-db", "--db", "sqlite://name"], "three slashes"),
         (["--serve", "--port", "65536"], "port: must be"),
         (["--serve", "--workers", "2"], "workers: "),
+        (["--port", "8080"], "--port goes with --serve"),
+        (["--insecure-no-auth"], "--insecure-no-auth goes with --serve"),
+        (["--demo", "--db", "x.db"], "demo: has a database of its own"),
+        (["--demo", "--serve"], "demo: runs in the terminal UI"),
         (["test-api", "--url", "3000"], "url: "),
         (["test-api", "--url", "http://127.0.0.1:x"], "url: "),
         (["sample-data", "--url", "ftp://x", "--db", ":memory:"], "api: "),

@@ -48,7 +48,9 @@ DOMAIN_MAY_IMPORT = sys.stdlib_module_names | {"croniter"}
 # Imports of our own modules inside a function, each with its reason: (importing module, imported) by prefix.
 # They still count for the direction and for cycles.
 LATE_IMPORTS = {
-    ("cli", ""): "a mode loads only what it runs: Textual not when headless, no store when attached",
+    ("cli", ""): "the terminal UI paints before the command line could have been read",
+    ("commands", ""): "a mode loads only what it runs: Textual not when headless, no store when attached",
+    ("terminal", ""): "something is on the screen before Textual is imported, and Textual's before the store",
     ("store.migrate", "store.tables"): "SQLModel takes a while to import; only the refusal of a database needs it",
 }
 

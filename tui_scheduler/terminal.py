@@ -11,8 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from tui_scheduler import __version__
 from tui_scheduler.domain.errors import Invalid, SchedulerError
@@ -22,8 +21,6 @@ from tui_scheduler.stopping import STOPPED_AT_ONCE, on_stop_signals
 
 if TYPE_CHECKING:
     import asyncio
-
-    from textual.driver import Driver
 
     from tui_scheduler.local_session import LocalSession
     from tui_scheduler.settings import Settings
@@ -221,7 +218,7 @@ def _run_app(opening: Opening, ending: Ending, modes: TerminalModes, settings: S
     import asyncio
 
     from tui_scheduler.tui.app import SchedulerApp
-    from tui_scheduler.tui.driver import LastingDriver
+    from tui_scheduler.tui.driver import lasting_driver
     from tui_scheduler.tui.keymap import read_keys
     from tui_scheduler.tui.local_zone import LOCAL
 
@@ -236,7 +233,7 @@ def _run_app(opening: Opening, ending: Ending, modes: TerminalModes, settings: S
         problems=problems,
         on_abandon=ending.abandon,
     )
-    app.driver_class = cast("type[Driver]", partial(LastingDriver, on_screen=modes.now_alternate))
+    app.driver_class = lasting_driver(modes.now_alternate)
 
     async def run() -> int | None:
         ending.watch(app, asyncio.get_running_loop())

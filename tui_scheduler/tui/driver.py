@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TextIO, cast
 
 from textual.app import App
+from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
 
@@ -68,3 +70,8 @@ class LastingDriver(LinuxDriver):
         super().stop_application_mode()
         self.write("\x1b[?1016l")  # mouse in pixels, which Textual switches on and not off
         self._on_screen(False)
+
+
+def lasting_driver(on_screen: Callable[[bool], None]) -> type[Driver]:
+    """What an app has as its `driver_class`: it makes a `LastingDriver` that tells `on_screen`."""
+    return cast("type[Driver]", partial(LastingDriver, on_screen=on_screen))
