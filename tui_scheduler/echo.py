@@ -81,16 +81,22 @@ class Received:
 
 
 class EchoProtocol(asyncio.Protocol):
-    """One connection: keep-alive, answers in the order of the requests."""
+    """One connection: keep-alive, answers in the order of the requests. It is among `connections` while it is open."""
 
-    def __init__(self, respond: Respond) -> None:
+    def __init__(self, respond: Respond, connections: set[asyncio.Transport]) -> None:
         self._respond = respond
+        self._connections = connections
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._received = Received()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._connections.add(self._transport)
+
+    def connection_lost(self, _reason: Exception | None) -> None:
+        if self._transport is not None:
+            self._connections.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -148,38 +154,45 @@ class ReceiverThread:
 
     def __init__(self, respond: Respond) -> None:
         self._respond = respond
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="receiver", daemon=True)
+        self._connections: set[asyncio.Transport] = set()
         self.url = ""
 
     def start(self, port: int = PORT) -> str:
         """Listen on that port of loopback, or on a free one where it is taken; the URL. Raises `CannotReceive`."""
+        self._loop = asyncio.new_event_loop()
         try:
-            server = self._loop.run_until_complete(self._listen(port))
+            self._server = self._loop.run_until_complete(self._listen(self._loop, port))
         except OSError as error:
+            self._loop.close()
             raise CannotReceive(f"cannot listen on {HOST}: {_reason(error)}") from None
-        self.url = _address(server.sockets[0].getsockname())
+        self.url = _address(self._server.sockets[0].getsockname())
         self._thread.start()
         return self.url
 
     def stop(self) -> None:
         """Answer nothing more."""
-        if self._thread.is_alive():
+        if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
 
-    async def _listen(self, port: int) -> asyncio.Server:
-        create = partial(self._loop.create_server, partial(EchoProtocol, self._respond), HOST, backlog=2_048)
+    async def _listen(self, loop: asyncio.AbstractEventLoop, port: int) -> asyncio.Server:
+        protocol = partial(EchoProtocol, self._respond, self._connections)
         try:
-            return await create(port)
+            return await loop.create_server(protocol, HOST, port, backlog=2_048)
         except OSError:  # most likely another receiver
-            return await create(0)
+            return await loop.create_server(protocol, HOST, 0, backlog=2_048)
 
     def _run(self) -> None:
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()
+        loop = self._loop
+        assert loop is not None  # noqa: S101 - for the type checker: `start` makes it
+        loop.run_forever()
+        self._server.close()
+        for connection in self._connections:
+            connection.abort()
+        loop.run_until_complete(asyncio.sleep(0))  # each is closed in a callback of the loop
+        loop.close()
 
 
 def response(status: int, body: bytes = b'{"received":true}\n', headers: str = "") -> bytes:
@@ -212,7 +225,7 @@ async def _receive(host: str, port: int, reply: Reply, quiet: bool) -> int:
             stop.set()
         return reply
 
-    server = await loop.create_server(partial(EchoProtocol, respond), host, port, backlog=2_048)
+    server = await loop.create_server(partial(EchoProtocol, respond, set()), host, port, backlog=2_048)
     for listener in server.sockets:
         print(f"listening on {_address(listener.getsockname())}", flush=True)  # noqa: T201
     await stop.wait()
