@@ -44,6 +44,9 @@ class JobFeed:
         self._era = 0
         self._listings = 0
         """Under way."""
+        self._asked = 0
+        self._answered = 0
+        """Numbers of the listing asked for last, and of the latest one that was answered."""
         self._reading = False
         self._read_again = False
         self._until_listing = 0
@@ -73,6 +76,8 @@ class JobFeed:
         query, era = self._model.query, self._era
         self._until_listing = _LIST_EVERY
         self._listings += 1
+        self._asked += 1
+        number = self._asked
         try:
             listing = await self._desk.ask(lambda control: control.list_jobs(query))
         except SchedulerError as error:
@@ -81,7 +86,8 @@ class JobFeed:
         finally:
             self._listings -= 1
         self._wait, self._next_wait = 0, 1
-        if query == self._model.query and era == self._era:
+        if query == self._model.query and era == self._era and number > self._answered:
+            self._answered = number
             self._on_listed(self._model.take(listing))
 
     async def read(self) -> None:
@@ -115,6 +121,7 @@ class JobFeed:
 
     def _failed(self, error: SchedulerError) -> None:
         """Try again, but ever less often."""
+        self._until_listing = 0
         self._wait = self._next_wait
         self._next_wait = min(self._next_wait * 2, _LONGEST_WAIT)
         self._on_trouble(error)
