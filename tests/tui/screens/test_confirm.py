@@ -123,6 +123,19 @@ def test_text_from_elsewhere_is_shown_as_it_is_and_breaks_nothing(size: tuple[in
     play(app, scenario, size=size)
 
 
+def test_a_title_too_long_for_the_border_is_not_cut_off() -> None:
+    app = Asker("Delete " + "n" * 80 + "?", "It stops firing.")
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        said = str(app.screen.query_one("#text Static", Static).content)
+        assert said == "Delete " + "n" * 80 + "?\n\nIt stops firing."
+        assert app.screen.query_one("#dialog").border_title == "Sure?"
+
+    play(app, scenario)
+
+
 def test_choices_too_wide_for_a_row_stand_below_each_other() -> None:
     app = Asker("Which?", "One of these.", *[Choice(f"Take the one with a long name, {n}", str(n)) for n in range(6)])
 

@@ -17,7 +17,7 @@ from textual.widgets.button import ButtonVariant
 from tui_scheduler.tui.formatting import inert
 
 _ROOM: Final = 60
-"""Cells for the buttons beside each other; more than that and they stand below each other."""
+"""Cells for the buttons beside each other, and for the title; what is longer stands below each other."""
 
 _AROUND: Final = 6
 """Cells of a button around its label, with the gap to the next."""
@@ -100,8 +100,10 @@ class ConfirmScreen(ModalScreen[str]):
 
     def __init__(self, title: str, text: str, *choices: Choice) -> None:
         super().__init__()
-        self._title = inert(title)
-        self._text = inert(text, lines=True)
+        title = inert(title)
+        fits = Content(title).cell_length <= _ROOM
+        self._title = title if fits else "Sure?"
+        self._text = inert(text, lines=True) if fits else f"{title}\n\n{inert(text, lines=True)}"
         self._choices = choices
 
     def compose(self) -> ComposeResult:

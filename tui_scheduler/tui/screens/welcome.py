@@ -44,8 +44,7 @@ _OFFERS: Final = (
         First.SAMPLES,
         "s",
         "Load four sample jobs",
-        "They call the receiver that is built in, once a minute at most.\n"
-        "The first fires at the next full minute, {at}.",
+        "They call a receiver built in here, once a minute at most.\nThe first fires at the next full minute, {at}.",
     ),
     _Offer(First.CREATE, "c", "Create a job", "The editor opens: a schedule, a URL, F10 saves."),
     _Offer(First.IMPORT, "i", "Import a crontab", "You see what each line becomes before anything is stored."),
@@ -98,7 +97,7 @@ class WelcomeScreen(ModalScreen[First]):
             content-align: left middle;
         }
         .about {
-            margin: 0 0 1 7;
+            margin: 0 0 1 6;
             color: $text-muted;
         }
         #trouble {
