@@ -6,6 +6,7 @@ plans are those of a database that was never analyzed, which is what the program
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +14,19 @@ import pytest
 from tests.store.plans import accesses
 from tui_scheduler.domain.job import PRIORITIES
 from tui_scheduler.domain.retry import SECOND
-from tui_scheduler.store import admission, claims, edits, handover, history, jobs, pruning, records, rescues
+from tui_scheduler.store import (
+    admission,
+    bulk,
+    claims,
+    edits,
+    handover,
+    history,
+    jobs,
+    listing,
+    pruning,
+    records,
+    rescues,
+)
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.tables import ExecutionRow
 
@@ -151,12 +164,18 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
 ]
 
 
+def _of_the_table(database: Database) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    keys = "[1, 2, 3]" if database.kind == "sqlite" else "{1, 2, 3}"
+    for statement in (listing.lines_of, listing.planned_of, listing.extra_of, bulk.states_of, bulk.waiting_of):
+        yield statement(database.dialect), (keys,)
+
+
 @pytest.mark.slow
 def test_no_hot_statement_reads_a_table_or_an_index_whole(big: Database) -> None:
     """All of them in one test: the rows take longer than the plans."""
     wrong = [
         f"{access} in {statement}"
-        for statement, values in HOT
+        for statement, values in (*HOT, *_of_the_table(big))
         for access in accesses(big, statement, *values, is_filled=True)
         if access.table in BIG and not access.is_bounded
     ]
