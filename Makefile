@@ -14,17 +14,21 @@ PIP = $(PY) -m pip --disable-pip-version-check --quiet
 RUNTIME = $(VENV)/.runtime-installed
 DEV = $(VENV)/.dev-installed
 
-.PHONY: help run serve check lint types test format crash simulate bench pins pins-check wheel clean
+.PHONY: help demo run serve check lint types test format crash simulate bench pins pins-check wheel clean
 
 help:
-	@echo "make run        the terminal program           make check     format, lint, types, tests, as CI does"
+	@echo "make demo       the terminal program, to try   make check     format, lint, types, tests, as CI does"
+	@echo "make run        the terminal program           make crash     kill -9 it, again and again, and audit"
 	@echo "make serve      the JSON API, no terminal UI   make test      the tests alone"
 	@echo "make bench      measure, beside its peers      make simulate  random histories against the promise"
-	@echo "make wheel      build dist/*.whl               make crash     kill -9 it, again and again, and audit"
+	@echo "make wheel      build dist/*.whl"
 	@echo "make format     rewrite to the house format    make pins      pin what pyproject.toml asks for"
 	@echo "make clean      remove all of the above        (each takes ARGS=\"...\")"
 
 # Running needs no test tools: the checkout itself is on the path, so only the runtime pins are installed.
+demo: $(RUNTIME)
+	@$(PY) -m tui_scheduler --demo $(ARGS)
+
 run: $(RUNTIME)
 	@$(PY) -m tui_scheduler $(ARGS)
 

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import typer.main
 from pydantic import BaseModel
 
 from tests.end_to_end.programs import CHECKOUT, Program, environment, program, until
 from tui_scheduler.api.schemas import JobFields, RetryFields, SuccessFields
+from tui_scheduler.commands import app
 from tui_scheduler.settings import PREFIX, Settings
 
 README: Final = CHECKOUT / "README.md"
@@ -197,8 +199,15 @@ def test_the_readme_names_every_option_and_field() -> None:
             assert f"`{alias}`" in text
 
 
+def test_the_readme_names_every_word_of_the_command_line() -> None:
+    text = README.read_text(encoding="utf-8")
+    command = typer.main.get_command(app)
+    for option in (option for parameter in command.params for option in parameter.opts):
+        assert option in {"--version", "--help", "-h"} or f"`{option}`" in text, option
+
+
 def test_the_make_words_it_names_are_there() -> None:
     named = set(re.findall(r"`make (\w+)", README.read_text(encoding="utf-8")))
-    assert named >= {"serve", "check", "test", "simulate", "crash", "bench", "format"}
+    assert named >= {"demo", "run", "serve", "check", "test", "simulate", "crash", "bench", "format"}
     for word in named:
         subprocess.run(["make", "--dry-run", word], check=True, capture_output=True, cwd=CHECKOUT)
