@@ -33,11 +33,14 @@ class Keeper:
         self._sightings: dict[int, Sighting] = {}
 
     async def beat(self) -> None:
-        """One heartbeat now. Raises `NodeFenced` when others have declared this node dead."""
+        """One heartbeat now, and a look at which jobs fail. Raises `NodeFenced` when others have declared this node
+        dead.
+        """
         began = self._world.clock.monotonic()
         counters = self._node.counters.as_dict(len(self._node.hand), len(self._node.hand.fired()))
         await self._world.hop(self._world.stores.nodes.beat, self._node.key, self._world.clock.now(), counters)
         self._node.pulse.beat(began)
+        await self._world.hop(self._world.stores.records.failing.refresh)
 
     async def keep_beating(self, lock: Lock) -> None:
         """A heartbeat every second, and the sends that take long shown as running.

@@ -15,8 +15,9 @@ from tui_scheduler.domain.execution import SkipReason, State
 from tui_scheduler.store.admission import is_busy
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.edits import pause_if_active
+from tui_scheduler.store.failing import Failing, count, counts
 from tui_scheduler.store.handover import LOCK_TIMER, free_job
-from tui_scheduler.store.hot import Values, rows, run_many
+from tui_scheduler.store.hot import Values, rows, run, run_many
 
 # All by primary key.
 _MINE = "id = ? AND claim_no = ? AND node_id = ? AND state IN ('claimed', 'running')"
@@ -105,6 +106,7 @@ class RecordStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.failing = Failing(database)
 
     def record(self, node: int, batch: list[Record]) -> int:
         """Write the ends of claims; returns how many were no longer this node's to write and were left alone."""
@@ -113,9 +115,10 @@ class RecordStore:
         with self._database.write() as connection:
             if any(r.pause_job for r in batch):
                 dialect.serialize_edits(connection)  # before any row, as every edit does
-            running = self._lock(connection, batch)
+            concerned = self.failing.concerned(connection, dialect, batch)
+            running = self._lock(connection, batch, concerned)
             run_many(connection, INSERT_ATTEMPT, [_attempt_row(r, node) for r in batch if r.attempt is not None])
-            written = run_many(connection, FINISH, [_finish_row(r, node) for r in batch if r.skip_reason is None])
+            written = self._finish(connection, node, [r for r in batch if r.skip_reason is None], concerned)
             written += run_many(connection, SKIP, [_skip_row(r, node) for r in batch if r.skip_reason is not None])
             for r in batch:
                 if r.serial and running.get(r.job_key) == r.key and not is_busy(connection, r.key):
@@ -146,7 +149,18 @@ class RecordStore:
             found = rows(connection, CANCEL_REQUESTS, node)
         return [CancelRequest(row.id, row.claim_no, row.job_id) for row in found]
 
-    def _lock(self, connection: Connection, batch: list[Record]) -> dict[int, int | None]:
+    def _finish(self, connection: Connection, node: int, batch: list[Record], concerned: set[int]) -> int:
+        """Write the ends; how many were still this node's to write. Those that count as failures, or end a row of
+        them, one by one: what was no longer ours must not be counted.
+        """
+        if not concerned:
+            return run_many(connection, FINISH, [_finish_row(r, node) for r in batch])
+        others = [_finish_row(r, node) for r in batch if not counts(r, concerned)]
+        telling = [r for r in batch if counts(r, concerned) and run(connection, FINISH, *_finish_row(r, node))]
+        count(connection, telling)
+        return len(telling) + run_many(connection, FINISH, others)
+
+    def _lock(self, connection: Connection, batch: list[Record], concerned: set[int]) -> dict[int, int | None]:
         """Lock the timers that may be written, then the executions; which execution keeps which job busy.
 
         Successes alone are written in one pass, in the order of their keys, and need no lock before it. With several
@@ -154,10 +168,13 @@ class RecordStore:
         """
         dialect = self._database.dialect
         running: dict[int, int | None] = {}
-        for job_key in sorted({r.job_key for r in batch if r.serial or r.pause_job}):
+        held = {r.job_key for r in batch if r.serial or r.pause_job}
+        if concerned:
+            dialect.lock_timers(connection, held | concerned)
+        for job_key in sorted(held):
             for timer in rows(connection, LOCK_TIMER + dialect.lock_rows_waiting, job_key):
                 running[job_key] = timer.running_execution_id
-        if any(r.attempt is not None or r.skip_reason is not None for r in batch):
+        if concerned or any(r.attempt is not None or r.skip_reason is not None for r in batch):
             dialect.lock_executions(connection, [r.key for r in batch])
         return running
 

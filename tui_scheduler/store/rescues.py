@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from tui_scheduler.domain.execution import Execution, State
-from tui_scheduler.domain.job import JobType, Overlap
+from tui_scheduler.domain.job import JobType
 from tui_scheduler.store.database import Database
+from tui_scheduler.store.failing import ADD
 from tui_scheduler.store.handover import LOCK_TIMER, free_job
 from tui_scheduler.store.hot import rows, run
 from tui_scheduler.store.rows import execution_of
@@ -19,7 +20,7 @@ BATCH = 500
 # ix_execution_unfinished; the job by its primary key. Batches keep the write lock short.
 UNFINISHED_OF = """
 SELECT e.id, e.job_id, e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt, e.claim_no, e.rescues, e.started_at,
-  e.sent_once, e.job_version, j.version, j.type, j.overlap, j.public_id, j.name
+  e.sent_once, e.job_version, j.version, j.type, j.public_id, j.name
 FROM execution e LEFT JOIN job j ON j.id = e.job_id
 WHERE e.node_id = ? AND e.state IN ('claimed', 'running') ORDER BY e.id LIMIT ?
 """
@@ -77,12 +78,15 @@ class RescueStore:
         rescued = Rescued()
         lock = self._database.dialect.lock_rows_waiting.replace("UPDATE", "UPDATE OF e")
         with self._database.write() as connection:
-            for job_key in sorted({row.job_id for row in rows(connection, UNFINISHED_OF, node, BATCH) if _serial(row)}):
-                rows(connection, LOCK_TIMER + self._database.dialect.lock_rows_waiting, job_key)
+            # All of them: what is lost counts as a failure of its job, and is known only once its row is locked.
+            seen = {row.id: row.job_id for row in rows(connection, UNFINISHED_OF, node, BATCH)}
+            if seen:
+                self._database.dialect.lock_timers(connection, set(seen.values()))
             found = rows(connection, UNFINISHED_OF + lock, node, BATCH)
-            for row in found:
+            mine = [row for row in found if row.id in seen]  # another's timer is not locked: the next batch has it
+            for row in mine:
                 self._take(connection, row, now, rescued)
-            rescued.is_last = len(found) < BATCH
+            rescued.is_last = len(found) < BATCH and len(mine) == len(found)
         return rescued
 
     def _take(self, connection: Connection, row: Any, now: int, rescued: Rescued) -> None:
@@ -97,6 +101,7 @@ class RescueStore:
             if run(connection, TO_LOST, now, reason, row.id, row.claim_no):
                 lost = Lost(row.id, row.public_id, row.name, row.scheduled_for, row.attempt, reason)
                 rescued.lost.append(lost)
+                run(connection, ADD, 1, row.job_id)
             _free(connection, row, now)
 
 
@@ -111,10 +116,6 @@ def _after_death(row: Any, now: int) -> Execution:
     if is_once and was_edited and has_come and execution.state is State.CLAIMED:
         execution = execution.start()
     return execution.rescue(may_send_again=not is_once, may_have_been_sent=has_come)
-
-
-def _serial(row: Any) -> bool:
-    return row.overlap is not None and row.overlap != Overlap.ALLOW
 
 
 def _free(connection: Connection, row: Any, now: int) -> None:
