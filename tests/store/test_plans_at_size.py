@@ -26,6 +26,7 @@ from tui_scheduler.store import (
     pruning,
     records,
     rescues,
+    tail,
 )
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.tables import ExecutionRow
@@ -161,6 +162,15 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
     (history.LATE_TIMERS, (T, 10) * EACH),
     (history.LATE_WAITING, (T, 10) * EACH),
     (history.DUE_AT, (T, 10) * EACH),
+    # the live log
+    (tail.NEWEST, (950_000, T, 0, 500)),
+    (tail.FIRST_TO_COME, (950_000, T)),
+    (tail.CAME_BETWEEN, (950_000, 990_000, T, 0, T, T)),
+    (tail.NEWEST_IN_STATE.replace("STATES", "?"), (980_000, "running", T, 0, 5, T, T, T, 500)),
+    (tail.NEWEST_FAILED.replace("STATES", "?, ?"), ("failed", "lost", T, 0, 500)),
+    (tail.PLANNED_OF_JOB, (5, 500, T, 0, 5, T, T, T)),
+    (tail.EXTRA_OF_JOB, (5, 500, T, 0, 5, T, T, T)),
+    (tail.SHOWN + "IN (?, ?, ?)", (1, 2, 3)),
 ]
 
 
