@@ -14,7 +14,7 @@ from textual.widgets import Static
 from tui_scheduler.control.views import AttemptView, ExecutionView, JobView
 from tui_scheduler.domain.curl import as_curl
 from tui_scheduler.domain.errors import NotFound, SchedulerError, StoreUnavailable
-from tui_scheduler.tui.actions import Place, bindings
+from tui_scheduler.tui.actions import Place, bindings, readable
 from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.execution_text import execution_lines, job_title, response_of
@@ -164,7 +164,7 @@ class ExecutionScreen(ModalScreen[None]):
         for active in self.active_bindings.values():
             action = active.binding.action
             if action in names and action not in shown:
-                shown[action] = f"{self.app.get_key_display(active.binding)} {names[action]}"
+                shown[action] = f"{readable(active.binding.key)} {names[action]}"
         return "  ".join(shown[action] for action in names if action in shown)
 
     def _toast(self, text: str, *, bad: bool = False) -> None:

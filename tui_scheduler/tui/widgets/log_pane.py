@@ -62,9 +62,9 @@ class LogPane(Vertical):
         self._search = LogSearch()
         self._title = Static("", id="log-title", markup=False)
         """Says what the border would, where there is none."""
+        self._on_border = ("", "")
         self._cursor: LogCursor | None = None
         self._answered = False
-        self._is_shown = False
         self._wait = EVERY_S
         self._timer: Timer | None = None
 
@@ -75,6 +75,7 @@ class LogPane(Vertical):
 
     def on_mount(self) -> None:
         self._tell()
+        self._ask()
 
     def focus_inside(self) -> None:
         """Give the focus to the lines."""
@@ -100,12 +101,12 @@ class LogPane(Vertical):
     # --- asking
 
     def on_show(self) -> None:
-        self._is_shown = True
+        """Not always told when it is shown again; the timer sees to it then."""
         self._ask()
 
-    def on_hide(self) -> None:
-        """Nobody looks: nobody asks."""
-        self._is_shown = False
+    @property
+    def is_on_show(self) -> bool:
+        return all(node.display for node in self.ancestors_with_self)
 
     def _look_at(self, scope: Scope) -> None:
         """What is there stays until there is an answer."""
@@ -120,8 +121,12 @@ class LogPane(Vertical):
         """Now, in place of an answer that is still awaited: it may be about another scope."""
         if self._timer is not None:
             self._timer.stop()
-        if self.is_mounted and self._is_shown:
+        if not self.is_mounted:
+            return
+        if self.is_on_show:
             self.run_worker(self._poll(), group="log", exclusive=True)
+        else:  # nobody looks: nobody is asked
+            self._timer = self.set_timer(EVERY_S, self._ask)
 
     async def _poll(self) -> None:
         try:
@@ -161,23 +166,22 @@ class LogPane(Vertical):
         badge = Badge(view.following, view.model.held, view.model.fresh)
         left_out = f"{count(view.model.left_out)} not shown · " if view.model.left_out else ""
         below = f"{left_out}times in {self._zone_name()}"
+        self._title.display = not self.styles.border_top[0]
         if self._title.display:
             self._title.update(Content(title_line(title(self.scope, badge, self.size.width), below, self.size.width)))
-        self._put_on_border(Content(title(self.scope, badge, self.size.width - 4)), Content(below))
+        self._put_on_border(title(self.scope, badge, self.size.width - 4), below)
         self._search.tell(view.match_number, len(view.matches))
         empty = nothing_there(self.scope, searched=self._answered)
         if empty != view.empty_text:
             view.empty_text = empty
             view.refresh()
 
-    def _put_on_border(self, top: Content, below: Content) -> None:
-        if top != self.border_title:
-            self.border_title = top
-        if below != self.border_subtitle:
-            self.border_subtitle = below
+    def _put_on_border(self, top: str, below: str) -> None:
+        if (top, below) != self._on_border:
+            self._on_border = (top, below)
+            self.border_title, self.border_subtitle = Content(top), Content(below)
 
     def on_resize(self) -> None:
-        self._title.display = not self.styles.border_top[0]
         self._tell()
 
     def _zone_name(self) -> str:

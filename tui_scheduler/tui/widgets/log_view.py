@@ -14,7 +14,6 @@ from textual.strip import Strip
 from tui_scheduler.control.views import LogPage, LogRow
 from tui_scheduler.domain.execution import State
 from tui_scheduler.tui.log_lines import (
-    Columns,
     Part,
     columns,
     fit,
@@ -48,7 +47,6 @@ class LogView(LineView):
         """The lines that have `needle`."""
         self._now = now
         self._zone = zone
-        self._columns = columns(0)
         self._settling = False
 
     # --- what comes
@@ -227,17 +225,11 @@ class LogView(LineView):
 
     # --- drawing
 
-    def on_resize(self) -> None:
-        self._columns = self._fitting_columns()
-
     def show_columns(self, *, of_one_job: bool) -> None:
         """Without the job's name where it is the same in every line."""
-        self.of_one_job = of_one_job
-        self._columns = self._fitting_columns()
-        self.refresh()
-
-    def _fitting_columns(self) -> Columns:
-        return columns(self.scrollable_content_region.width, of_one_job=self.of_one_job)
+        if of_one_job != self.of_one_job:
+            self.of_one_job = of_one_job
+            self.refresh()
 
     def draw_line(self, index: int, width: int) -> list[Segment]:
         return [Segment(part.text, self.look(part.style) if part.style else None) for part in self._parts(index, width)]
@@ -248,7 +240,8 @@ class LogView(LineView):
             return rule_parts(line.at, width, self._zone)
         if isinstance(line, Gap):
             return gap_parts(line.number, width)
-        parts = row_parts(line.row, self._columns, self._zone, self._now())
+        fitting = columns(width, of_one_job=self.of_one_job)
+        parts = row_parts(line.row, fitting, self._zone, self._now())
         return highlighted(parts, self.needle) if self.needle and self._has_needle(line) else parts
 
     def render_line(self, y: int) -> Strip:
