@@ -66,7 +66,7 @@ ACTIONS: tuple[Action, ...] = (
         ("zoom", ("plus",), "Give the pane the whole screen", "zoom"),
         ("unzoom", ("underscore",), "Show all panes again", ""),
         ("jump", ("ctrl+o", "f6"), "Jump to a pane or field by its letter", ""),
-        ("back", ("escape",), "Back: overlay, filter, marks, pane", ""),
+        ("back", ("escape",), "Back: overlay, filter, marks, pane", "back"),
     ),
     *_in(
         Place.LINES,

@@ -13,19 +13,20 @@ from typing import Final
 from rich.segment import Segment, Segments
 from textual.app import App
 
-from tui_scheduler.domain.errors import SchedulerError
+from tui_scheduler.domain.errors import SchedulerError, StoreUnavailable
 from tui_scheduler.tui import mouse
 from tui_scheduler.tui.actions import BY_ID, Place, bindings, keys_of, readable
 from tui_scheduler.tui.alerts import SHOWN_S, AlertToasts
 from tui_scheduler.tui.commands import THEME, commands
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
 from tui_scheduler.tui.screens.help import HelpScreen
 from tui_scheduler.tui.screens.main import PLACES, MainScreen
 from tui_scheduler.tui.screens.palette import PaletteScreen
 from tui_scheduler.tui.screens.stopping import StoppingScreen
+from tui_scheduler.tui.screens.welcome import First, WelcomeScreen, is_empty
 from tui_scheduler.tui.session import Session, Start
 from tui_scheduler.tui.themes import Themes, shipped_folder
+from tui_scheduler.tui.widgets.jobs_pane import JobsPane
 
 ABANDONED: Final = 130
 """The exit code of a program that did not wait for what was under way."""
@@ -66,7 +67,7 @@ class SchedulerApp(App[int]):
         self.session: Session | None = None
         self.failure: str | None = None
         self.desk = Desk(now, zone=zone)
-        self.main = MainScreen(self.desk, zone=zone)
+        self.main = MainScreen(self.desk)
         self.keymap: Mapping[str, str] = keymap or {}
         self.on_abandon = on_abandon
         self.themes = Themes(self, shipped_folder(), *theme_folders)
@@ -119,6 +120,22 @@ class SchedulerApp(App[int]):
         self.main.header.where = session.where
         self.main.header.opened = True
         self.set_interval(_LOOK_S, self._look)
+        await self._welcome(session)
+
+    async def _welcome(self, session: Session) -> None:
+        """A store without jobs is no dead end: say what can be done, unless the user does something already."""
+        try:
+            empty = await is_empty(self.desk)
+        except StoreUnavailable:
+            return  # the badge says so
+        if empty and self.screen is self.main and not self.main.editor.is_dirty:
+            self.push_screen(WelcomeScreen(self.desk, session), self._begin_with)
+
+    def _begin_with(self, first: First | None) -> None:
+        if first is First.CREATE:
+            self.main.post_message(JobsPane.CreateWanted())
+        elif first is First.SAMPLES:
+            self.main.refresh_jobs()
 
     def _stale(self, reason: str | None) -> None:
         self.main.header.stale = reason
@@ -189,7 +206,7 @@ class SchedulerApp(App[int]):
                 self.notify(f"Undone: {undo.label}", markup=False)
 
     def action_next_theme(self) -> None:
-        self.notify(f"Theme: {self.themes.next()}", timeout=2, markup=False)
+        self.notify(f"Theme: {self.themes.next()}", timeout=3, markup=False)
 
     def action_toggle_mouse(self) -> None:
         driver = self._driver
@@ -198,7 +215,7 @@ class SchedulerApp(App[int]):
         self._has_mouse = not self._has_mouse
         if self._has_mouse:
             mouse.take(driver)
-            self.notify("The mouse is ours again", timeout=2, markup=False)
+            self.notify("The mouse is ours again", timeout=3, markup=False)
             return
         mouse.give_away(driver)
         key = readable(keys_of(BY_ID["app.toggle-mouse"], self.keymap)[0])
@@ -230,25 +247,11 @@ class SchedulerApp(App[int]):
     async def _leave(self) -> None:
         self._asking_to_leave = True
         try:
-            may_go = not self.main.editor.is_dirty or await self._settle_draft()
+            may_go = await self.main.editor.settle()
         finally:
             self._asking_to_leave = False
         if may_go:
             self.stop_soon()
-
-    async def _settle_draft(self) -> bool:
-        """Ask what becomes of what was typed and not saved; whether the program may go."""
-        answer = await self.push_screen_wait(
-            ConfirmScreen(
-                "Quit with a draft?",
-                "What was typed in the editor is not saved.",
-                Choice("Save and quit", "save"),
-                Choice("Discard and quit", "discard", danger=True),
-            )
-        )
-        if answer == "save":
-            await self.run_action("save", self.main.editor)
-        return answer == "discard"
 
     def stop_soon(self, code: int = 0) -> None:
         """Stop in order and end with this exit code, asking nobody: what a signal does. From the event loop."""

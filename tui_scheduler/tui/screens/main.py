@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import UTC, tzinfo
 from typing import Final
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.css.query import NoMatches
 from textual.geometry import Offset
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -19,6 +17,7 @@ from textual.widget import Widget
 from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.tui.actions import Place, bindings
 from tui_scheduler.tui.desk import Desk
+from tui_scheduler.tui.screens.execution import ExecutionScreen
 from tui_scheduler.tui.screens.jump import JumpScreen, Target
 from tui_scheduler.tui.widgets.editor_pane import EditorPane
 from tui_scheduler.tui.widgets.footer import Footer
@@ -45,22 +44,28 @@ class MainScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012 - Textual declares it as an instance variable
     AUTO_FOCUS = ""
 
-    current: reactive[str] = reactive("jobs")
-    zoomed: reactive[bool] = reactive(False)
+    current: reactive[str] = reactive("jobs", init=False)
+    zoomed: reactive[bool] = reactive(False, init=False)
 
-    def __init__(self, desk: Desk, *, zone: tzinfo = UTC) -> None:
+    def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
-        self._zone = zone
+        # Kept, not looked up: timers and answers may come before the first and after the last of the screen.
+        self.header = Header(desk)
+        self.jobs = JobsPane(desk, id="jobs")
+        self.editor = EditorPane(desk, id="editor")
+        self.log_pane = LogPane(desk, id="log")
+        self._strip = TabStrip(TABS)
+        self._left_side = Vertical(id="left")
 
     def compose(self) -> ComposeResult:
-        yield Header(self.desk, zone=self._zone)
-        yield TabStrip(TABS)
+        yield self.header
+        yield self._strip
         with Horizontal(id="panes"):
-            with Vertical(id="left"):
-                yield JobsPane(self.desk, id="jobs")
-                yield LogPane(self.desk, id="log")
-            yield EditorPane(self.desk, id="editor")
+            with self._left_side:
+                yield self.jobs
+                yield self.log_pane
+            yield self.editor
         yield Footer()
 
     def on_mount(self) -> None:
@@ -72,22 +77,6 @@ class MainScreen(Screen[None]):
         self.set_interval(0.5, self._look_for_drafts)
 
     # --- parts
-
-    @property
-    def header(self) -> Header:
-        return self.query_one(Header)
-
-    @property
-    def jobs(self) -> JobsPane:
-        return self.query_one(JobsPane)
-
-    @property
-    def editor(self) -> EditorPane:
-        return self.query_one(EditorPane)
-
-    @property
-    def log_pane(self) -> LogPane:
-        return self.query_one(LogPane)
 
     def pane(self, name: str) -> JobsPane | EditorPane | LogPane:
         """`jobs`, `editor` or `log`."""
@@ -107,11 +96,17 @@ class MainScreen(Screen[None]):
     def is_narrow(self) -> bool:
         return self.app.size.width < WIDE
 
+    @property
+    def _is_alone(self) -> bool:
+        """Whether only one pane is on show."""
+        return self.zoomed or self.is_narrow
+
     # --- which pane is on show
 
     def go(self, name: str) -> None:
-        """Show a pane and give it the focus."""
-        self.current = name
+        """Show a pane and give it the focus, unless it has nothing that could take it."""
+        if self._is_alone:
+            self.current = name
         self.pane(name).focus_inside()
 
     def watch_current(self) -> None:
@@ -131,23 +126,18 @@ class MainScreen(Screen[None]):
 
     def _arrange(self) -> None:
         """What is on show, at once: whoever gets the focus next must not be hidden any more."""
-        try:
-            strip = self.query_one(TabStrip)
-            panes = {name: self.pane(name) for name in PLACES}
-        except NoMatches:
-            return  # not composed yet
-        alone = self.zoomed or self.is_narrow
+        alone = self._is_alone
         self.set_class(alone, "-alone")
-        for name, pane in panes.items():
-            pane.display = not alone or name == self.current
-        self.query_one("#left").display = not alone or self.current != "editor"
-        strip.display = alone
-        strip.current = self.current
-        strip.remark = "zoomed: + or _ shows all panes" if self.zoomed and not self.is_narrow else ""
+        for name in PLACES:
+            self.pane(name).display = not alone or name == self.current
+        self._left_side.display = not alone or self.current != "editor"
+        self._strip.display = alone
+        self._strip.current = self.current
+        self._strip.remark = "zoomed: + or _ shows all panes" if self.zoomed and not self.is_narrow else ""
         self.refresh_bindings()
 
     def _look_for_drafts(self) -> None:
-        self.query_one(TabStrip).unsaved = frozenset({"editor"} if self.editor.is_dirty else ())
+        self._strip.unsaved = frozenset({"editor"} if self.editor.is_dirty else ())
 
     # --- actions
 
@@ -207,7 +197,7 @@ class MainScreen(Screen[None]):
 
     def _pane_targets(self) -> list[Target]:
         """Over the titles of panes on show, over the tabs of the others."""
-        strip = self.query_one(TabStrip)
+        strip = self._strip
         found = []
         for name, letter in _LETTERS.items():
             pane = self.pane(name)
@@ -249,7 +239,8 @@ class MainScreen(Screen[None]):
         await self.editor.create(replace(spec, name=f"{spec.name} copy") if spec.name else spec)
 
     def _to_editor(self, doing: Awaitable[None]) -> None:
-        self.current = "editor"
+        if self._is_alone:  # elsewhere it is the focus that tells, once the editor has asked what it has to
+            self.current = "editor"
         self.run_worker(self._or_say_why(doing), group="edit", exclusive=True)
 
     async def _or_say_why(self, doing: Awaitable[None]) -> None:
@@ -265,7 +256,15 @@ class MainScreen(Screen[None]):
 
     @on(EditorPane.Saved)
     def _saved(self) -> None:
+        self.refresh_jobs()
+
+    def refresh_jobs(self) -> None:
+        """The jobs were changed by something else than their pane."""
         self.run_worker(self._or_say_why(self.jobs.refresh_now()), group="refresh")
+
+    @on(LogPane.Opened)
+    def _execution_wanted(self, message: LogPane.Opened) -> None:
+        self.app.push_screen(ExecutionScreen(self.desk, message.execution_id))
 
     @on(EditorPane.Left)
     def _left(self) -> None:

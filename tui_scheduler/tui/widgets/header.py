@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import Final
 
 from textual.content import Content
@@ -42,12 +42,11 @@ class Header(Widget):
     stale: reactive[str | None] = reactive(None)
     trouble: reactive[str | None] = reactive(None)
 
-    def __init__(self, desk: Desk, *, zone: tzinfo = UTC, every: float = 1.0) -> None:
+    def __init__(self, desk: Desk, *, every: float = 1.0) -> None:
         super().__init__()
         self.desk = desk
         self.metrics: Metrics | None = None
         self.health: Health | None = None
-        self._zone = zone
         self._every = every
         self._firings = Firings()
         self._failures = 0
@@ -139,8 +138,8 @@ class Header(Widget):
 
     def _clock(self, *, zone: bool) -> str:
         now = self.desk.now()
-        time = clock_time(now, self._zone, millis=False)
-        return f"{time} {datetime.fromtimestamp(now // SECOND, self._zone).tzname()}" if zone else time
+        time = clock_time(now, self.desk.zone, millis=False)
+        return f"{time} {datetime.fromtimestamp(now // SECOND, self.desk.zone).tzname()}" if zone else time
 
 
 def _line(pieces: list[Piece], gap: int = _GAP) -> Content:
