@@ -191,12 +191,13 @@ def now() -> int:
 
 
 class Target(ThreadingHTTPServer):
-    """Where jobs send their requests. What comes below /hang gets no answer before `let_go`."""
+    """Where jobs send their requests. What comes below /hang gets no answer before `let_go`. Answers have `status`."""
 
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self) -> None:
+        self.status = 200
         self._arrivals: list[Arrival] = []
         self._news = threading.Condition()
         self._let_go = threading.Event()
@@ -239,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         assert isinstance(self.server, Target)
         self.server.take(Arrival(at, self.path, {name.lower(): value for name, value in self.headers.items()}))
-        self.send_response(200)
+        self.send_response(self.server.status)
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")

@@ -14,7 +14,7 @@ import termios
 import threading
 import time
 from codecs import getincrementaldecoder
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -67,7 +67,15 @@ class Terminal:
     `columns` by `rows`. Waiting is for what is on the screen, with a deadline, never for a time.
     """
 
-    def __init__(self, arguments: list[str], folder: Path, *, size: tuple[int, int] = WIDE, **settings: object) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        *,
+        size: tuple[int, int] = WIDE,
+        program: Sequence[str] = ("-m", "tui_scheduler"),
+        **settings: object,
+    ) -> None:
         columns, rows = size
         self._ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -84,9 +92,9 @@ class Terminal:
         extra = {f"TUI_SCHEDULER_{name.upper()}": str(value) for name, value in settings.items()}
         self.began_at = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", ADOPT, sys.executable, "-m", "tui_scheduler", *arguments],
+            [sys.executable, "-I", "-S", "-c", ADOPT, sys.executable, *program, *arguments],
             cwd=CHECKOUT,
-            env={**environment(folder), "TERM": "xterm-256color", "COLORTERM": "truecolor", **extra},
+            env={**_environment(folder), **extra},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -204,8 +212,14 @@ class Terminal:
         self._stream.feed(text[:cut])
 
 
+def _environment(folder: Path) -> dict[str, str]:
+    """COLUMNS and LINES would be believed rather than the terminal."""
+    kept = {name: value for name, value in environment(folder).items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
+    return {**kept, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
 @contextmanager
-def terminal(arguments: list[str], folder: Path, **options: Any) -> Iterator[Terminal]:
+def terminal(arguments: Sequence[str], folder: Path, **options: Any) -> Iterator[Terminal]:
     """Killed at the end, unless it has ended. Further `options` are settings, as in the environment."""
     started = Terminal(arguments, folder, **options)
     try:
