@@ -25,7 +25,7 @@ from tui_scheduler.tui.widgets.job_columns import (
 )
 
 MINUTE = 60 * SECOND
-WIDTHS = [1, 5, 10, 20, 25, 26, 41, 42, 57, 58, 65, 66, 71, 77, 91, 92, 104, 117, 200]
+WIDTHS = [1, 5, 10, 20, 25, 26, 41, 42, 60, 61, 65, 66, 71, 77, 91, 92, 104, 117, 200]
 
 ROW = JobRow(
     key=1,

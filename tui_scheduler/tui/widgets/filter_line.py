@@ -7,48 +7,52 @@ from typing import ClassVar, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from tui_scheduler.domain.errors import Invalid
 from tui_scheduler.domain.filtering import MAX_LENGTH, JobFilter, parse_filter
+from tui_scheduler.tui.formatting import inert
 
 _PAUSE_S: Final = 0.15
 """So long after the last key the filter is taken."""
 
-_HINT: Final = 'words  tag:x  state:failing  queue:x  !not  "two words"'
+_HINT: Final = 'words  tag:x  state:failing  queue:x  !tag:x (not)  "two words"'
 
 
-class FilterLine(Horizontal):
-    """Tells the filter as it is typed. What cannot be meant is said beside it, and the last good filter stays."""
+class FilterLine(Vertical):
+    """Tells the filter as it is typed. The line below says what can be typed or, of what cannot be meant, why; the last
+    good filter stays then. Away from the focus it is one line.
+    """
 
     BINDINGS: ClassVar = [Binding("down", "leave", "To the jobs", show=False)]
     DEFAULT_CSS = """
     FilterLine {
-        height: 1;
+        height: auto;
         display: none;
         &.-open { display: block; }
-        & > .sign { width: 2; color: $text-accent; text-style: bold; }
-        & > Input {
+        & > Horizontal { height: 1; }
+        & .sign { width: 2; color: $text-accent; text-style: bold; }
+        & Input {
             width: 1fr;
-            min-width: 12;
             height: 1;
             padding: 0;
             border: none;
             background: transparent;
             &:focus { border: none; background: $boost; }
         }
-        & > .wrong {
-            width: auto;
-            max-width: 80%;
+        & > .hint {
+            display: none;
             height: 1;
-            padding-left: 1;
-            color: $text-error;
+            padding-left: 2;
+            color: $text-muted;
             text-wrap: nowrap;
             text-overflow: ellipsis;
+            &.-wrong { color: $text-error; }
         }
+        &:focus-within > .hint { display: block; }
     }
     """
 
@@ -64,16 +68,17 @@ class FilterLine(Horizontal):
 
     def __init__(self) -> None:
         super().__init__()
-        self._input = Input(placeholder=_HINT, compact=True, max_length=MAX_LENGTH, select_on_focus=False)
-        self._wrong = Static("", classes="wrong", markup=False)
+        self._input = Input(compact=True, max_length=MAX_LENGTH, select_on_focus=False)
+        self._hint = Static(_HINT, classes="hint", markup=False)
         self._timer: Timer | None = None
         self._condition = JobFilter()
         self._text = ""
 
     def compose(self) -> ComposeResult:
-        yield Static("/", classes="sign", markup=False)
-        yield self._input
-        yield self._wrong
+        with Horizontal():
+            yield Static("/", classes="sign", markup=False)
+            yield self._input
+        yield self._hint
 
     @property
     def text(self) -> str:
@@ -98,7 +103,7 @@ class FilterLine(Horizontal):
         self.remove_class("-open")
         with self.prevent(Input.Changed):
             self._input.value = ""
-        self._wrong.update("")
+        self._say("")
         self._text = ""
         self._stop()
         self._take(JobFilter())
@@ -128,9 +133,9 @@ class FilterLine(Horizontal):
         try:
             condition = parse_filter(self._input.value)
         except Invalid as error:
-            self._wrong.update(f"▲ {error.reason}")
+            self._say(f"▲ {inert(error.reason)}")
             return False
-        self._wrong.update("")
+        self._say("")
         self._text = self._input.value.strip()
         self._take(condition)
         return True
@@ -139,6 +144,10 @@ class FilterLine(Horizontal):
         if condition != self._condition:
             self._condition = condition
             self.post_message(self.Typed(condition))
+
+    def _say(self, wrong: str) -> None:
+        self._hint.set_class(bool(wrong), "-wrong")
+        self._hint.update(wrong or _HINT)
 
     def _stop(self) -> None:
         if self._timer is not None:

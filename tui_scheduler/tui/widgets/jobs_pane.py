@@ -92,6 +92,8 @@ class JobsPane(Vertical):
         )
         self._second = 0
         self._rest: Timer | None = None
+        self._before_none: int | None = None
+        """Where the cursor was before a filter found nothing: it goes back there."""
         self._told: tuple[int, int] | str | None = "nothing yet"
         """Key and version of the job that the others were told of, None for "there is none"."""
 
@@ -135,7 +137,7 @@ class JobsPane(Vertical):
     def _listed(self, changed: bool) -> None:
         if changed:
             self._table.lines_changed()
-            key = self.model.cursor_key
+            key = self._before_none if self.model.cursor_key is None else self.model.cursor_key
             if key is not None and key in self.model.keys:
                 self._table.follow(self.model.keys.index(key))
         self._cursor_is_here()
@@ -189,6 +191,8 @@ class JobsPane(Vertical):
         key = self.model.at(self._table.cursor)
         if key == self.model.cursor_key and (key is not None or self._told is None):
             return
+        if key is None and self.model.cursor_key is not None:
+            self._before_none = self.model.cursor_key
         self.model.cursor_key = key
         if self._rest is not None:
             self._rest.stop()
