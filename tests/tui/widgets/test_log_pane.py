@@ -655,6 +655,27 @@ def test_nobody_asks_while_nobody_looks() -> None:
 # --- sizes
 
 
+def test_the_scrollbar_is_where_the_lines_are() -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app = await filled(pilot, 100)
+        await until(pilot, lambda: app.view.vertical_scrollbar.position == app.view.max_scroll_y > 0)
+
+    play(LogApp(busy()), scenario)
+
+
+def test_where_there_is_only_a_line_above_all_is_in_it() -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app = await filled(pilot, 100)
+        app.pane.styles.border = ("none", "white")
+        app.pane.styles.border_top = ("heavy", "white")
+        await until(pilot, lambda: app.title_shown == "Log · all jobs · following · times in UTC")
+        await until(pilot, lambda: "Log · all jobs · following · times in UTC" in app.text)
+        await pilot.press("k")
+        assert app.title_shown == "Log · all jobs · not following · times in UTC"
+
+    play(LogApp(busy()), scenario, size=NARROW)
+
+
 def test_without_a_border_a_line_says_what_is_on_show() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         app = await filled(pilot, 100)

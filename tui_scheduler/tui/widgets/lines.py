@@ -235,6 +235,11 @@ class LineView(ScrollView, can_focus=True, inherit_bindings=False):
         # It takes a line away, once it has been laid out, and that is no resize of the widget.
         self.call_after_refresh(self._keep_cursor_shown)
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        # It hears of scrolling only while it is there.
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def _keep_cursor_shown(self) -> None:
         """When the height has changed the cursor stays on the screen if it was there."""
         top = self.scroll_offset.y

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -166,10 +167,14 @@ class LogPane(Vertical):
         badge = Badge(view.following, view.model.held, view.model.fresh)
         left_out = f"{count(view.model.left_out)} not shown · " if view.model.left_out else ""
         below = f"{left_out}times in {self._zone_name()}"
-        self._title.display = not self.styles.border_top[0]
+        border = self.styles.border
+        self._title.display = not border.top[0]
         if self._title.display:
             self._title.update(Content(title_line(title(self.scope, badge, self.size.width), below, self.size.width)))
-        self._put_on_border(title(self.scope, badge, self.size.width - 4), below)
+        top = title(self.scope, badge, self.size.width - 4)
+        if not border.bottom[0] and cell_len(f"{top} · {below}") <= self.size.width - 4:
+            top = f"{top} · {below}"
+        self._put_on_border(top, below)
         self._search.tell(view.match_number, len(view.matches))
         empty = nothing_there(self.scope, searched=self._answered)
         if empty != view.empty_text:
