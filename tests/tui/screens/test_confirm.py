@@ -38,7 +38,7 @@ class Asker(App[None]):
         self.answers.append(answer)
 
 
-def press(*keys: str, size: tuple[int, int] = WIDE) -> list[str | None]:
+def press(*keys: str) -> list[str | None]:
     """The answers after some keys in the open dialog."""
     app = Asker()
 
@@ -48,7 +48,7 @@ def press(*keys: str, size: tuple[int, int] = WIDE) -> list[str | None]:
         await pilot.press(*keys)
         await pilot.pause()
 
-    play(app, scenario, size=size)
+    play(app, scenario)
     return app.answers
 
 
@@ -69,11 +69,8 @@ def press(*keys: str, size: tuple[int, int] = WIDE) -> list[str | None]:
         (["right", "right", "right", "enter"], ""),
     ],
 )
-@pytest.mark.parametrize("size", [WIDE, NARROW])
-def test_cancel_has_the_focus_and_the_arrows_lead_to_the_rest(
-    keys: list[str], answer: str, size: tuple[int, int]
-) -> None:
-    assert press(*keys, size=size) == [answer]
+def test_cancel_has_the_focus_and_the_arrows_lead_to_the_rest(keys: list[str], answer: str) -> None:
+    assert press(*keys) == [answer]
 
 
 @pytest.mark.parametrize("key", ["D", "d", "y", "q", "f1", "n", "2"])
@@ -93,7 +90,7 @@ def test_a_click_presses_a_button() -> None:
         await pilot.click("#choice-1")
         await until(pilot, lambda: app.answers)
 
-    play(app, scenario)
+    play(app, scenario, size=NARROW)
     assert app.answers == ["delete"]
 
 
