@@ -49,7 +49,7 @@ class EditorApp(App[None]):
         self.left += 1
         self.set_focus(None)
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         self.query_one(EditorPane).back()
 
 
@@ -72,7 +72,7 @@ class Bench:
 
     @property
     def title(self) -> str:
-        return f"{self.pane.border_title} | {self.pane.border_subtitle}"
+        return str(self.pane.border_title)
 
     @property
     def stored(self) -> JobSpec:

@@ -227,4 +227,4 @@ def test_taking_an_edit_back_leaves_what_others_changed_since() -> None:
 
 
 def test_a_field_knows_its_group() -> None:
-    assert group_of("retry.capMs").title == "If it fails"
+    assert group_of("retry.capMs").title == "On failure"

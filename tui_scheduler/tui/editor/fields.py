@@ -111,7 +111,7 @@ GROUPS: Final = (
         _connection,
     ),
     Group(
-        "If it fails",
+        "On failure",
         (
             Field("retry.maxAttempts", "Attempts", "How often it is tried, the first time included: 1 to 100"),
             Field("retry.baseMs", "First wait", "The longest wait after the first attempt; waits are drawn from 0 up"),

@@ -54,7 +54,7 @@ class GroupTitle(Widget):
         if self.is_open:
             return Content(title)
         told = shortened(inert(self.summary), self.size.width - LABEL_WIDTH - 1)
-        return Content.assemble(f"{title:<{LABEL_WIDTH}}", (told, "not bold $text-muted"))
+        return Content.assemble(f"{title:<{LABEL_WIDTH}}", (told, "not bold $foreground-muted"))
 
     def on_click(self) -> None:
         self.action_turn()

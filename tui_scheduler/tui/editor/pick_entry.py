@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual import on
+from textual import events, on
 from textual.widgets import Select
 
 from tui_scheduler.tui.editor.entry import Changed
@@ -33,6 +33,11 @@ class PickEntry(Select[str]):
         self._last = text
         with self.prevent(Select.Changed):
             self.value = text
+
+    def _on_mount(self, event: events.Mount) -> None:
+        # Mounted while the app ends it has no parts, which Select takes for granted.
+        if not self.children:
+            event.prevent_default()
 
     @on(Select.Changed)
     def _tell(self, message: Select.Changed) -> None:

@@ -25,6 +25,12 @@ from tui_scheduler.tui.formatting import SECOND, countdown
 
 RUNS: Final = 5
 _MOST_WAITS: Final = 4
+_BOTH_TIMES: Final = 43
+"""Cells of a run with its time in two zones and its countdown."""
+
+_ALL: Final = 60
+"""The same with a change of the clock."""
+
 _NEVER: Final = "never: no time comes between its start and end"
 
 
@@ -127,27 +133,29 @@ def _run_lines(seen: Foresight, now: int, width: int, zone: tzinfo) -> Iterable[
     own = [_moment(run.local) for run in seen.runs]
     users = [datetime.fromtimestamp(run.instant // SECOND, UTC).astimezone(zone) for run in seen.runs]
     is_elsewhere = any(one.utcoffset() != other.utcoffset() for one, other in zip(own, users, strict=True))
-    heading = f"{shortened(seen.timezone, 20):<22}yours ({users[0].tzname()})"
+    column = 17 if width < _BOTH_TIMES else 21
+    heading = f"{shortened(seen.timezone, column - 1):<{column}}yours ({users[0].tzname()})"
     yield Line(heading if is_elsewhere else f"Next runs  {seen.timezone}", Tone.TITLE)
     for run, one, other in zip(seen.runs, own, users, strict=True):
         yield _run_line(run, one, other if is_elsewhere else None, now, width)
 
 
 def _run_line(run: Run, own: datetime, users: datetime | None, now: int, width: int) -> Line:
-    """`Tue 24 Nov 09:00:00   Tue 08:00:00  in 16h 59m`; a change of the clock stands instead of the user's time where
-    both do not fit.
+    """`Tue 24 Nov 09:00:00  Tue 08:00:00 in 16h 59m`, without weekdays where that is too wide; a change of the clock
+    stands instead of the user's time where both do not fit.
     """
-    parts = [f"{own:%a %d %b} {_clock(own)}"]
+    is_cramped = users is not None and width < _BOTH_TIMES
+    parts = [f"{own:%d %b}" if is_cramped else f"{own:%a %d %b}"]
+    parts[0] += f" {_clock(own)}" if own.year == datetime.fromtimestamp(now // SECOND, UTC).year else f" {own:%Y %H:%M}"
     change = _CHANGES[run.dst] if run.dst else ""
-    if users is not None and (not change or width >= 60):
-        parts.append(f"{users:%a %H:%M:%S}")
-    elif not change:
-        parts.append(f"{own:%Y}")
+    if users is not None and (not change or width >= _ALL):
+        days = (users.date() - own.date()).days
+        parts.append(f"{users:%H:%M:%S}{f'{days:+}' if days else ''}" if is_cramped else f"{users:%a %H:%M:%S}")
     if change:
         parts.append(change)
-    left = "  ".join(parts)
-    when = countdown(run.instant, now)
-    return Line(f"{left}{when:>{max(width - len(left), len(when) + 1)}}", Tone.WARNING if change else Tone.PLAIN)
+    left, when = "  ".join(parts), countdown(run.instant, now)
+    room = min(max(width, len(left) + len(when) + 1), max(_BOTH_TIMES, len(left) + 11))
+    return Line(f"{left}{when:>{room - len(left)}}", Tone.WARNING if change else Tone.PLAIN)
 
 
 _CHANGES: Final[dict[Literal["gap", "overlap"], str]] = {"gap": "▲ DST gap", "overlap": "▲ DST overlap"}

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from tui_scheduler.tui.editor.preview import Foresight, Tone, lines
 from tui_scheduler.tui.formatting import inert
 
-_STYLES = {Tone.PLAIN: "", Tone.MUTED: "$text-muted", Tone.TITLE: "bold", Tone.WARNING: "$text-warning"}
+_STYLES = {Tone.PLAIN: "", Tone.MUTED: "$foreground-muted", Tone.TITLE: "bold", Tone.WARNING: "$text-warning"}
 
 
 class PreviewView(VerticalScroll, can_focus=False):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from rich.style import Style
 from rich.text import Text
 from textual import events, on
 from textual.binding import Binding
 from textual.document._document import Document
 from textual.widgets import TextArea
-from textual.widgets.text_area import TextAreaTheme
 
+from tui_scheduler.tui.editor.colouring import Token, json_spans, looks_like_json
 from tui_scheduler.tui.editor.entry import Changed
 from tui_scheduler.tui.editor.fields import Field
 from tui_scheduler.tui.formatting import count, inert
@@ -21,16 +20,7 @@ LONGEST_LINE: Final = 4 * 1024
 """More than that is shown in part: wrapping, colouring and drawing it would be felt at every key."""
 
 _SHOWN: Final = 2_000
-_COLOURED: Final = 32 * 1024
-_TOKENS: Final = {
-    "string": "body--string",
-    "number": "body--number",
-    "json.label": "body--label",
-    "constant.builtin": "body--word",
-    "boolean": "body--word",
-    "json.null": "body--word",
-    "json.error": "body--wrong",
-}
+_STYLES: Final = {token: f"body--{token}" for token in Token}
 
 
 class TextEntry(TextArea):
@@ -40,9 +30,8 @@ class TextEntry(TextArea):
 
     BINDINGS: ClassVar = [
         Binding("f6", "screen.jump", "Jump", show=False),  # TextArea would select a line
-        Binding("delete,backspace", "delete_held", "Empty it", show=False),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = set(_TOKENS.values())
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(_STYLES.values())
 
     DEFAULT_CSS = """
     TextEntry, TextEntry:ansi {
@@ -72,6 +61,8 @@ class TextEntry(TextArea):
         )
         self._field = field
         self._held: str | None = None
+        self._is_json = False
+        self.match_cursor_bracket = False  # it would also do that where the focus is not
         self.styles.height = field.height
 
     @property
@@ -92,24 +83,29 @@ class TextEntry(TextArea):
         shown = text if self._held is None else inert(text[:_SHOWN], lines=True) + "…"
         with self.prevent(TextArea.Changed):
             self.load_text(shown)
-        self._choose_language()
+        self._look_at_kind()
 
     def get_line(self, line_index: int) -> Text:
-        return Text(inert(self.document.get_line(line_index).replace("\t", " ")), end="", no_wrap=True)
-
-    def on_mount(self) -> None:
-        self._take_colours()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        if self.is_mounted:
-            self._take_colours()
+        line = self.document.get_line(line_index)
+        # A tab stays: TextArea makes it as wide as it takes it to be.
+        shown = Text("\t".join(map(inert, line.split("\t"))), end="", no_wrap=True)
+        if self._is_json:
+            for start, end, token in json_spans(line):
+                shown.stylize(self.get_component_rich_style(_STYLES[token], partial=True), start, end)
+        return shown
 
     @on(TextArea.Changed)
     def _tell(self, message: TextArea.Changed) -> None:
         message.stop()
-        self._choose_language()
+        self._look_at_kind()
         self.post_message(Changed())
+
+    def _look_at_kind(self) -> None:
+        is_json = self._field.key == "body" and looks_like_json(self.document.get_line(0))
+        if is_json is not self._is_json:
+            self._is_json = is_json
+            self.notify_style_update()  # the other lines are drawn from a cache
+            self.refresh()
 
     async def _on_paste(self, event: events.Paste) -> None:
         if self.read_only:
@@ -123,31 +119,20 @@ class TextEntry(TextArea):
             self.enter(whole)
             self.post_message(Changed())
 
-    def action_delete_held(self) -> None:
+    def action_delete_left(self) -> None:
+        if not self._empty_held():
+            super().action_delete_left()
+
+    def action_delete_right(self) -> None:
+        if not self._empty_held():
+            super().action_delete_right()
+
+    def _empty_held(self) -> bool:
+        if self._held is None:
+            return False
         self.enter("")
         self.post_message(Changed())
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "delete_held":
-            return self._held is not None
-        return super().check_action(action, parameters)
-
-    def _choose_language(self) -> None:
-        start = self.document.get_line(0).lstrip()[:1] if self.document.line_count else ""
-        is_json = self._field.key == "body" and start in ("{", "[") and self._held is None
-        language = "json" if is_json and len(self.text) <= _COLOURED else None
-        if language != self.language:
-            selection = self.selection
-            self.language = language
-            self.selection = selection  # another language begins at the beginning
-
-    def _take_colours(self) -> None:
-        styles: dict[str, Style] = {
-            token: self.get_component_rich_style(name, partial=True) for token, name in _TOKENS.items()
-        }
-        self.register_theme(TextAreaTheme("colours", syntax_styles=styles))
-        self.theme = "css"
-        self.theme = "colours"
+        return True
 
 
 def _has_to_be_held(text: str) -> bool:

@@ -29,6 +29,7 @@ from tui_scheduler.tui.editor.fields import FIELDS
 from tui_scheduler.tui.editor.form import Form
 from tui_scheduler.tui.editor.line_entry import LineEntry
 from tui_scheduler.tui.editor.saving import Stored, create, update, way_back
+from tui_scheduler.tui.fitting import shortened
 from tui_scheduler.tui.formatting import inert
 from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
 from tui_scheduler.tui.screens.conflict import MINE, THEIRS, ConflictScreen
@@ -58,14 +59,13 @@ class EditorPane(Vertical):
     DEFAULT_CSS = """
     EditorPane {
         #nothing { padding: 1 2; color: $text-muted; }
-        #title { height: 1; display: none; color: $text-muted; text-style: bold; }
         #parts { height: 1fr; layout: vertical; }
         #form { height: 1fr; }
         &.-beside {
             #parts { layout: horizontal; }
             #form { width: 1fr; height: 1fr; }
             #aside {
-                width: 46;
+                width: 40;
                 height: 1fr;
                 padding-left: 1;
                 border-top: none;
@@ -75,7 +75,6 @@ class EditorPane(Vertical):
         &.-low #aside { height: 8; }
         &.-low.-beside #aside { height: 1fr; }
     }
-    .-narrow EditorPane #title { display: block; }
     """
 
     class Saved(Message):
@@ -111,7 +110,6 @@ class EditorPane(Vertical):
         self._typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(Content(""), id="title")
         yield Static(Content(_NOTHING), id="nothing")
         with Container(id="parts") as parts:
             parts.display = False
@@ -125,6 +123,7 @@ class EditorPane(Vertical):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _SIDE_BY_SIDE, "-beside")
         self.set_class(event.size.height < 24, "-low")
+        self._show_title()
         self.call_after_refresh(self._aside.draw)
 
     # --- what others ask for
@@ -345,22 +344,23 @@ class EditorPane(Vertical):
         return "" if spec is None else spec.name or spec.request.url
 
     def _show_title(self) -> None:
-        parts = ["Editor"]
-        if self._view is not None:
-            parts += [inert(self._title_of_job())[:60], f"v{self._view.job.version}"]
-        elif self._is_new:
-            parts.append("new job")
+        """All of it in the title: where there is no frame there is no second line."""
+        is_open = self._is_new or self._view is not None
         remarks = []
-        if self.is_dirty:
-            remarks.append("● unsaved")
         if self._newer is not None:
             remarks.append(f"▲ v{self._newer} elsewhere")
-        wrong = len(self._reading.errors) if self._is_new or self._view is not None else 0
-        if wrong and self.is_dirty:
-            remarks.append(f"× {wrong} to correct")
-        self.border_title = Content(" · ".join(parts))
-        self.border_subtitle = Content("  ".join(remarks))
-        self.query_one("#title", Static).update(Content("  ".join([" · ".join(parts), *remarks])))
+        if is_open and self.is_dirty:
+            remarks.append("● unsaved")
+            if self._reading.errors:
+                remarks.append(f"× {len(self._reading.errors)} wrong")
+        what = []
+        if self._view is not None:
+            version = f"v{self._view.job.version}"
+            room = self.size.width - len(" · ".join(["Editor", version, *remarks])) - 9
+            what = [shortened(inert(self._title_of_job()[:200]), max(room, 8)), version]
+        elif self._is_new:
+            what = ["new job"]
+        self.border_title = Content(" · ".join(["Editor", *what, *remarks]))
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         self._last = event.widget
