@@ -130,7 +130,13 @@ class LocalSession:
         settings = self._load()
         database = open_database(settings.db)
         engine = make_engine(database, settings, self._alerts)
-        control = LocalControl(database, now=now, wake=engine.wake, engine_trouble=lambda: trouble_of(engine))
+        control = LocalControl(
+            database,
+            now=now,
+            wake=engine.wake,
+            engine_trouble=lambda: trouble_of(engine),
+            try_request=engine.try_request,
+        )
         return _Opened(settings, database, engine, control)
 
     def alerts(self) -> list[AlertView]:

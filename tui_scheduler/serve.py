@@ -31,7 +31,13 @@ def serve(settings: Settings) -> int:
         database = open_database(settings.db)
         try:
             engine = make_engine(database, settings, ConsoleAlerts(_say_later))
-            control = LocalControl(database, now=now, wake=engine.wake, engine_trouble=lambda: trouble_of(engine))
+            control = LocalControl(
+                database,
+                now=now,
+                wake=engine.wake,
+                engine_trouble=lambda: trouble_of(engine),
+                try_request=engine.try_request,
+            )
             app = create_app(control, body_limit=settings.body_limit)
             server = ApiServer(
                 app,

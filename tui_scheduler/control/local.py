@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from tui_scheduler.control.local_runs import LocalRuns, TryRequest, execution_view
 from tui_scheduler.control.local_table import LocalTable
 from tui_scheduler.control.views import (
     AttemptView,
@@ -17,13 +18,16 @@ from tui_scheduler.control.views import (
     JobQuery,
     JobRow,
     JobView,
+    LogCursor,
+    LogPage,
+    LogQuery,
     Metrics,
     NodeView,
     Notice,
+    Trial,
 )
 from tui_scheduler.domain.decisions import next_occurrence
 from tui_scheduler.domain.errors import NotFound, StoreUnavailable
-from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import Job, JobSpec, JobState
 from tui_scheduler.domain.lint import ScheduleWarning, lint
 from tui_scheduler.domain.retry import SECOND
@@ -52,7 +56,7 @@ _NO_TIMER: Final = Timer(0, None)
 
 class LocalControl:
     """`now` gives µs since the epoch; `wake` makes an engine of this process look at once; `engine_trouble` says in
-    a sentence what is wrong with that engine, None when nothing is.
+    a sentence what is wrong with that engine, None when nothing is; `try_request` sends a test request by it.
     """
 
     def __init__(
@@ -62,10 +66,12 @@ class LocalControl:
         now: Callable[[], int],
         wake: Callable[[], None] = lambda: None,
         engine_trouble: Callable[[], str | None] = lambda: None,
+        try_request: TryRequest | None = None,
     ) -> None:
         self._jobs = JobStore(database)
         self._history = History(database)
         self._table = LocalTable(database, now=now, wake=wake)
+        self._runs = LocalRuns(database, now=now, wake=wake, try_request=try_request)
         self._where = str(database)
         self._now = now
         self._wake = wake
@@ -137,6 +143,22 @@ class LocalControl:
         if record is None:
             raise NotFound("execution", execution_id)
         return self._execution_view(record), [_attempt_view(kept) for kept in self._history.attempts(record.key)]
+
+    def log(self, query: LogQuery, cursor: LogCursor | None = None, *, again: Sequence[int] = ()) -> LogPage:
+        """See `Control`."""
+        return self._runs.log(query, cursor, again=again)
+
+    def cancel(self, execution_id: str) -> ExecutionView:
+        """See `Control`."""
+        return self._runs.cancel(execution_id)
+
+    def replay(self, execution_id: str) -> ExecutionView:
+        """See `Control`."""
+        return self._runs.replay(execution_id)
+
+    def test_request(self, spec: JobSpec) -> Trial:
+        """See `Control`."""
+        return self._runs.test_request(spec)
 
     def list_jobs(self, query: JobQuery) -> JobListing:
         """See `Control`."""
@@ -228,29 +250,7 @@ class LocalControl:
         return _herd(spec, self._history.due_at(first, HERD) + (fires != first))
 
     def _execution_view(self, record: ExecutionRecord) -> ExecutionView:
-        return ExecutionView(
-            id=self._history.id_of(record),
-            job_id=record.job_id,
-            job_version=record.job_version,
-            scheduled_for=record.scheduled_for,
-            fire_at=record.fire_at,
-            trigger=Trigger(record.trigger),
-            state=State(record.state),
-            attempt=record.attempt,
-            started_at=record.started_at,
-            finished_at=record.finished_at,
-            duration=record.duration,
-            http_status=record.http_status,
-            error=record.error,
-            response_excerpt=record.response_excerpt,
-            next_attempt_at=record.next_attempt_at,
-            node=record.node,
-            rescues=record.rescues,
-            skip_reason=record.skip_reason,
-            skip_from=record.skip_from,
-            skip_to=record.skip_to,
-            skip_count=record.skip_count,
-        )
+        return execution_view(record, self._history.id_of(record))
 
 
 def _when(spec: JobSpec) -> tuple[object, ...]:

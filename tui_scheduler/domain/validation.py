@@ -85,11 +85,9 @@ def check(spec: JobSpec, *, now: int, created_at: int | None = None) -> tuple[Sc
 def check_values(spec: JobSpec, *, created_at: int) -> Schedule:
     """Everything but whether it will ever fire again."""
     schedule = parse_schedule(spec.schedule, spec.timezone, created_at=created_at)
-    check_request(spec.request)
+    check_sending(spec)
     _check_text("name", spec.name, MAX_NAME)
     _check_retry(spec.retry)
-    _check_success(spec.success)
-    _within("timeoutMs", spec.timeout, SECOND // 10, HOUR, "100 ms to an hour")
     _within("priority", spec.priority, PRIORITIES[0], PRIORITIES[-1], "1 (first) to 9 (last)")
     _within("graceMs", spec.grace, 0, 365 * DAY, "0 to a year")
     if not _QUEUE.fullmatch(spec.queue):
@@ -101,6 +99,13 @@ def check_values(spec: JobSpec, *, created_at: int) -> Schedule:
         reason = "an at-most-once request is sent once, and following a redirect would send it again"
         raise Invalid("followRedirects", reason)
     return schedule
+
+
+def check_sending(spec: JobSpec) -> None:
+    """What it takes to send its request once and to judge the answer; when and how often is not looked at."""
+    check_request(spec.request)
+    _check_success(spec.success)
+    _within("timeoutMs", spec.timeout, SECOND // 10, HOUR, "100 ms to an hour")
 
 
 def check_request(request: Request) -> None:

@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from tui_scheduler.domain.execution import Execution, Outcome
 from tui_scheduler.domain.job import JobType
 from tui_scheduler.engine.hand import Held
+from tui_scheduler.engine.render import Headers
 from tui_scheduler.engine.transport import Shot, Transport
 from tui_scheduler.store.catalog import Entry
 from tui_scheduler.store.claims import Claim
@@ -25,6 +26,19 @@ def rfc3339(instant: int) -> str:
 @lru_cache(maxsize=1_024)
 def _second(second: int) -> str:
     return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def headers_of(idempotency_key: str, job_id: str, scheduled_for: int, fire_at: int, attempt: int) -> Headers:
+    """What every request carries."""
+    headers = [
+        ("Idempotency-Key", idempotency_key),
+        ("X-Scheduled-At", rfc3339(scheduled_for)),
+        ("X-Job-Id", job_id),
+        ("X-Attempt", str(attempt)),
+    ]
+    if fire_at != scheduled_for:
+        headers.append(("X-Fire-At", rfc3339(fire_at)))
+    return tuple(headers)
 
 
 class Arming:
@@ -48,16 +62,10 @@ class Arming:
 
     def _shot(self, execution: Execution, entry: Entry) -> Shot:
         job = entry.job
-        headers = [
-            ("Idempotency-Key", self._execution_id(execution.key, execution.scheduled_for)),
-            ("X-Scheduled-At", rfc3339(execution.scheduled_for)),
-            ("X-Job-Id", job.id),
-            ("X-Attempt", str(execution.attempt)),
-        ]
-        if execution.fire_at != execution.scheduled_for:
-            headers.append(("X-Fire-At", rfc3339(execution.fire_at)))
+        key, at = self._execution_id(execution.key, execution.scheduled_for), execution.scheduled_for
+        headers = headers_of(key, job.id, at, execution.fire_at, execution.attempt)
         may_reconnect = job.spec.type is JobType.ATLEAST_ONCE
-        return Shot(job.spec.request, tuple(headers), job.spec.timeout, may_reconnect=may_reconnect, done=_unset)
+        return Shot(job.spec.request, headers, job.spec.timeout, may_reconnect=may_reconnect, done=_unset)
 
 
 def _unset(outcome: Outcome) -> None:

@@ -12,7 +12,9 @@ from typing import TypeVar
 
 import trio
 
-from tui_scheduler.domain.errors import StoreUnavailable
+from tui_scheduler.domain.errors import Conflict, StoreUnavailable
+from tui_scheduler.domain.execution import Outcome
+from tui_scheduler.domain.job import JobSpec
 from tui_scheduler.engine.arming import Arming
 from tui_scheduler.engine.claimer import Claimer
 from tui_scheduler.engine.clearing import Clearing
@@ -25,6 +27,8 @@ from tui_scheduler.engine.node import Node
 from tui_scheduler.engine.pulse import Pulse
 from tui_scheduler.engine.recorder import Recorder
 from tui_scheduler.engine.settling import Settling
+from tui_scheduler.engine.transport import Transport
+from tui_scheduler.engine.trial import try_once
 from tui_scheduler.engine.trouble import Trouble
 from tui_scheduler.engine.world import Lock, World
 from tui_scheduler.store.nodes import NodeFenced
@@ -45,6 +49,7 @@ class Engine:
         self._waiting = trio.CancelScope()
         self._claimer: Claimer | None = None
         self._follower: Follower | None = None
+        self._transport: Transport | None = None
         self.counters = Counters()
         self.trouble = Trouble(world.log)
         self.node: int | None = None
@@ -60,6 +65,15 @@ class Engine:
         self._stopping.set()
         self._waiting.cancel()
         self.wake()
+
+    def try_request(self, spec: JobSpec, ended: Callable[[Outcome], None]) -> None:
+        """Send the request of a job once, now; `ended` is called once, before or after this returns.
+
+        Raises `Conflict` while there are no connections to send it over.
+        """
+        if self._transport is None:
+            raise Conflict("the engine of this process is not ready to send yet; try again in a moment")
+        try_once(self._transport, spec, self._world.clock.now(), ended)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Live, and live again under a new id when others have declared this node dead. Returns once stopped."""
@@ -90,7 +104,7 @@ class Engine:
                 recording.start_soon(recorder.run)
                 recording.start_soon(keeper.keep_beating, lock)
                 async with trio.open_nursery() as connecting:
-                    transport = world.open_transport(connecting)
+                    self._transport = transport = world.open_transport(connecting)
                     firing = Firing(world.clock, transport, pulse)
                     arming = Arming(transport, world.execution_id, settling.ended)
                     async with trio.open_nursery() as working:
@@ -112,7 +126,7 @@ class Engine:
                 recording.cancel_scope.cancel()
             await self._leave(key, keeper)
         finally:
-            self._claimer = self._follower = None
+            self._claimer = self._follower = self._transport = None
             lock.release()
 
     async def _register(self) -> int:

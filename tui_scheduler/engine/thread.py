@@ -17,9 +17,13 @@ import structlog
 import trio
 
 from tui_scheduler import __version__
+from tui_scheduler.domain.errors import Conflict
+from tui_scheduler.domain.execution import Outcome
+from tui_scheduler.domain.job import JobSpec
 from tui_scheduler.engine.clock import SystemClock
 from tui_scheduler.engine.engine import Engine
 from tui_scheduler.engine.limits import raise_file_limit
+from tui_scheduler.engine.trial import Trials
 from tui_scheduler.engine.wire import Wire
 from tui_scheduler.engine.world import Alert, Lock, Options, World, stores_of
 from tui_scheduler.store import liveness
@@ -58,6 +62,7 @@ class EngineThread:
         self._scope = trio.CancelScope()
         self._begun = threading.Event()
         self._stopping = threading.Event()
+        self._trials = Trials()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self.failed: BaseException | None = None
 
@@ -95,6 +100,15 @@ class EngineThread:
         if self._engine is not None:
             self._tell(self._engine.wake)
 
+    def try_request(self, spec: JobSpec) -> Outcome:
+        """Send the request of a job once, now, and wait for what it comes to; nothing is stored. From any thread but
+        the engine's. Raises `Conflict` while no engine runs, and when it ends meanwhile.
+        """
+        engine = self._engine
+        if engine is None or not self._begun.is_set():
+            raise Conflict("the engine of this process is not running yet; try again in a moment")
+        return self._trials.ask(self._tell, partial(engine.try_request, spec), spec.timeout / 1_000_000)
+
     def stop(self, deadline_s: float) -> None:
         """End in order, or at once when that takes longer than `deadline_s`; what is left is rescued by others."""
         self._stopping.set()
@@ -122,6 +136,7 @@ class EngineThread:
         except BaseException as died:  # noqa: BLE001 - whatever it is, the main thread must hear of it
             self.failed = died
         finally:
+            self._trials.end()
             self._begun.set()
 
     async def _main(self) -> None:
