@@ -27,7 +27,8 @@ _BACK: Final = {Change.PAUSE: Change.RESUME, Change.RESUME: Change.PAUSE, Change
 
 class JobDeeds:
     """Each method runs in a worker, asks first where that is due, says what it did and what it left out, and calls
-    `after` when something has changed.
+    `after` when something has changed. What it acts on is given to it: when the worker comes to run the cursor may be
+    elsewhere.
     """
 
     def __init__(self, app: App[Any], desk: Desk, model: JobModel, after: Callable[[], Awaitable[None]]) -> None:
@@ -36,25 +37,21 @@ class JobDeeds:
         self._model = model
         self._after = after
 
-    async def run(self) -> None:
-        targets = self._targets()
+    async def run(self, targets: Targets) -> None:
         if await self._is_meant("Run", targets, beyond=bulk.ASK_BEYOND):
             await self._change(Change.RUN, targets)
 
-    async def cancel(self) -> None:
-        targets = self._targets()
+    async def cancel(self, targets: Targets) -> None:
         if await self._is_meant("Cancel the runs of", targets, beyond=bulk.ASK_BEYOND):
             await self._change(Change.CANCEL, targets)
 
-    async def delete(self) -> None:
-        targets = self._targets()
+    async def delete(self, targets: Targets) -> None:
         if await self._is_meant("Delete", targets, beyond=0, danger=True):
             await self._change(Change.DELETE, targets)
 
-    async def toggle(self) -> None:
+    async def toggle(self, targets: Targets) -> None:
         """Pause, or resume where all are paused."""
-        targets = self._targets()
-        if not targets.keys:
+        if not self._any(targets):
             return
         try:
             paused, finished = await self._desk.ask(lambda control: _standing(control, targets.keys))
@@ -67,19 +64,18 @@ class JobDeeds:
         else:
             self._app.notify("a finished job can neither be paused nor resumed", severity="warning", markup=False)
 
-    def _targets(self) -> Targets:
-        """As they are now: what is marked or shown while a question is open makes no difference."""
-        targets = self._model.targets()
+    def _any(self, targets: Targets) -> bool:
+        """Whether there is anything to act on; says why not."""
         if not targets.keys and targets.hidden:
             text = f"nothing done; {bulk.left_out(targets.hidden)}"
             self._app.notify(text, severity="warning", markup=False)
-        return targets
+        return bool(targets.keys)
 
     async def _is_meant(self, verb: str, targets: Targets, *, beyond: int, danger: bool = False) -> bool:
         """Ask, naming the jobs, where there are more than `beyond`. Never for nothing."""
         number = len(targets.keys)
-        if number <= beyond:
-            return bool(number)
+        if number <= beyond or not number:
+            return self._any(targets)
         try:
             rows = await self._desk.ask(lambda control: control.job_rows(targets.keys[:10]))
         except SchedulerError as error:

@@ -275,6 +275,18 @@ def test_a_new_version_of_the_job_with_the_cursor_is_told() -> None:
     play(scenario, jobs("a", "b"))
 
 
+def test_the_cursor_goes_to_a_job_that_was_just_made() -> None:
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        new = app.control.add(JobSpec("* * * * * *", Request("http://x/"), name="new"))
+        assert await app.pane.go_to(new.key)
+        assert app.table.cursor == 2
+        await typed(pilot, "tag:a")
+        await until(pilot, lambda: app.names == ["a"])
+        assert not await app.pane.go_to(new.key)
+
+    play(scenario, jobs("a", "b"))
+
+
 # --- filter and sort
 
 
@@ -344,6 +356,15 @@ def test_letters_typed_into_the_filter_do_nothing_else() -> None:
         assert not any(call.startswith("change_jobs") for call in app.control.called)
 
     play(scenario, jobs("a1", "a2"))
+
+
+def test_down_goes_from_the_filter_to_the_jobs() -> None:
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        await typed(pilot, "tag:a")
+        await pilot.press("down")
+        await until(pilot, lambda: app.table.has_focus and app.names == ["a1"])
+
+    play(scenario, jobs("a1", "b1"))
 
 
 def test_an_empty_filter_line_closes_with_enter() -> None:
@@ -510,6 +531,17 @@ def test_nothing_is_done_while_the_filter_hides_every_marked_job() -> None:
         assert app.names == ["b1"]
 
     play(scenario, jobs("a1", "b1"))
+
+
+def test_an_action_hits_the_line_the_cursor_was_on_when_its_key_was_pressed() -> None:
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        app.table.cursor = 1
+        app.pane.action_run_now()
+        app.table.cursor = 2
+        await until(pilot, lambda: app.toasts == ["started b"])
+        assert [view.job_id for view in app.control.history.values()] == [job(app.control, "b").id]
+
+    play(scenario, jobs("a", "b", "c"))
 
 
 def test_run_now_starts_one_execution_of_each() -> None:
@@ -713,7 +745,9 @@ def test_lines_that_are_not_read_yet_are_quiet() -> None:
         await pilot.pause()
         body = [line.strip("│ \n") for line in screen(app)[2:-1]]
         assert set(body) == {"…"}
+        await pilot.press("enter")  # a line need not be there to be opened
         gate.set()
+        await until(pilot, lambda: ("edit", "100000", False) in app.told)
         await until(pilot, lambda: any("job 100000" in line for line in screen(app)))
 
     play(scenario, control)

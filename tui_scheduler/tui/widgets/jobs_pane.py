@@ -24,7 +24,7 @@ from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import SECOND, inert
 from tui_scheduler.tui.job_deeds import JobDeeds
 from tui_scheduler.tui.job_feed import TICK_S, JobFeed
-from tui_scheduler.tui.job_model import JobModel, Read
+from tui_scheduler.tui.job_model import JobModel, Read, Targets
 from tui_scheduler.tui.widgets.filter_line import FilterLine
 from tui_scheduler.tui.widgets.job_columns import as_text
 from tui_scheduler.tui.widgets.job_header import JobHeader
@@ -272,6 +272,14 @@ class JobsPane(Vertical):
         self._show_counts()
         self._work(self._feed.list(), group="jobs: listing", exclusive=True)
 
+    async def go_to(self, key: int) -> bool:
+        """Put the cursor on a job, one that was just made for instance. False: the filter does not show it."""
+        await self.refresh_now()
+        if key not in self.model.keys:
+            return False
+        self._table.cursor = self.model.keys.index(key)
+        return True
+
     async def refresh_now(self) -> None:
         """Ask for everything on show anew, keeping cursor and marks: something was changed elsewhere."""
         self._feed.outdate()
@@ -306,16 +314,21 @@ class JobsPane(Vertical):
     # --- what is done to jobs
 
     def action_run_now(self) -> None:
-        self._work(self._deeds.run())
+        self._work(self._deeds.run(self._targets()))
 
     def action_pause_resume(self) -> None:
-        self._work(self._deeds.toggle())
+        self._work(self._deeds.toggle(self._targets()))
 
     def action_cancel_runs(self) -> None:
-        self._work(self._deeds.cancel())
+        self._work(self._deeds.cancel(self._targets()))
 
     def action_delete(self) -> None:
-        self._work(self._deeds.delete())
+        self._work(self._deeds.delete(self._targets()))
+
+    def _targets(self) -> Targets:
+        # The cursor's own message may still be on its way: the key after an arrow must not hit the line before.
+        self._cursor_is_here()
+        return self.model.targets()
 
     # --- one job
 
