@@ -21,6 +21,7 @@ from tui_scheduler.tui.log_lines import (
     outcome,
     row_parts,
     rule_parts,
+    searched_text,
     when,
     whole_line,
 )
@@ -147,6 +148,11 @@ def test_the_whole_line_is_copied() -> None:
         "  drift +900 µs"
     )
     assert "  12.3 ms" not in whole_line(replace(row, duration=None), UTC)
+
+
+def test_a_search_finds_the_time_the_state_the_job_and_the_error() -> None:
+    row = log_row(1, State.FAILED, http_status=None, error="Connection REFUSED", attempt=2)
+    assert searched_text(row, UTC) == "16:00:00.000 failed nightly report #2 connection refused"
 
 
 def test_a_rule_says_when_it_was_drawn() -> None:

@@ -122,6 +122,8 @@ def inert(text: str, *, lines: bool = False) -> str:
     """Text from elsewhere, harmless for a terminal: control characters and what turns the writing direction become
     visible stand-ins; line breaks stay when `lines` is set.
     """
+    if text.isprintable():  # nearly always, and a hundred times as fast
+        return text
     return "".join(char if _is_harmless(char) or (lines and char == "\n") else _stand_in(char) for char in text)
 
 

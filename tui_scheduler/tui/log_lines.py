@@ -133,7 +133,7 @@ def gap_parts(number: int, width: int) -> list[Part]:
 
 
 def whole_line(row: LogRow, zone: tzinfo) -> str:
-    """The line with nothing cut off: what is copied, and what a search looks at."""
+    """The line with nothing cut off, to be copied."""
     look = EXECUTION_LOOKS[row.state]
     words = [full_time(row.fire_at, zone), look.word, inert(row.job_name), outcome(row, zone)]
     if row.duration is not None:
@@ -141,6 +141,12 @@ def whole_line(row: LogRow, zone: tzinfo) -> str:
     if row.drift is not None:
         words.append(f"drift {drift(row.drift)}")
     return "  ".join(word for word in words if word)
+
+
+def searched_text(row: LogRow, zone: tzinfo) -> str:
+    """What a search looks at, in small letters: made for thousands at once, so without what nobody looks for."""
+    at = clock_time(row.fire_at, zone)
+    return f"{at} {EXECUTION_LOOKS[row.state].word} {inert(row.job_name)} {outcome(row, zone)}".lower()
 
 
 def highlighted(parts: Sequence[Part], needle: str) -> list[Part]:

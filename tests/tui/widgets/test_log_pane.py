@@ -659,6 +659,10 @@ def test_the_scrollbar_is_where_the_lines_are() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         app = await filled(pilot, 100)
         await until(pilot, lambda: app.view.vertical_scrollbar.position == app.view.max_scroll_y > 0)
+        app.view.show_vertical_scrollbar = False
+        await pilot.press("g")
+        app.view.show_vertical_scrollbar = True
+        assert app.view.vertical_scrollbar.position == 0
 
     play(LogApp(busy()), scenario)
 

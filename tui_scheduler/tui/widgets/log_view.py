@@ -21,7 +21,7 @@ from tui_scheduler.tui.log_lines import (
     highlighted,
     row_parts,
     rule_parts,
-    whole_line,
+    searched_text,
 )
 from tui_scheduler.tui.log_model import Gap, Line, LogModel, Rule, Shown
 from tui_scheduler.tui.widgets.lines import LineView
@@ -211,17 +211,20 @@ class LogView(LineView):
         return self.matches.index(self.cursor) + 1 if self.cursor in self.matches else 0
 
     def _judge_all(self) -> None:
-        if not self.needle:
+        needle = self.needle
+        if not needle:
             self.matches = []
             return
-        self.matches = [index for index, line in enumerate(self.model.lines) if self._has_needle(line)]
+        self.matches = [
+            index
+            for index, line in enumerate(self.model.lines)
+            if isinstance(line, Shown) and needle in (line.text or self._text_of(line))
+        ]
 
-    def _has_needle(self, line: Line) -> bool:
-        if not isinstance(line, Shown):
-            return False
+    def _text_of(self, line: Shown) -> str:
         if line.text is None:
-            line.text = whole_line(line.row, self._zone).lower()
-        return self.needle in line.text
+            line.text = searched_text(line.row, self._zone)
+        return line.text
 
     # --- drawing
 
@@ -242,7 +245,7 @@ class LogView(LineView):
             return gap_parts(line.number, width)
         fitting = columns(width, of_one_job=self.of_one_job)
         parts = row_parts(line.row, fitting, self._zone, self._now())
-        return highlighted(parts, self.needle) if self.needle and self._has_needle(line) else parts
+        return highlighted(parts, self.needle) if self.needle and self.needle in self._text_of(line) else parts
 
     def render_line(self, y: int) -> Strip:
         if self.line_count or y != self.page // 3:
