@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from tests.tui.fake import FakeControl
 from tui_scheduler.control.control import Control
 from tui_scheduler.control.views import SortBy
@@ -118,14 +120,15 @@ def test_lines_are_read_every_tick_and_keys_every_two_seconds() -> None:
     play(scenario)
 
 
-def test_a_listing_in_an_order_no_longer_wanted_is_dropped() -> None:
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_listing_in_an_order_no_longer_wanted_is_dropped_whenever_it_comes(first: int) -> None:
     async def scenario(stage: Stage) -> None:
         await stage.begin(stage.feed.list())
         stage.model.sort_by(SortBy.NAME, descending=True)
         await stage.begin(stage.feed.list())
-        await stage.desk.answer(1)
-        assert stage.model.keys == (3, 2, 1)
-        await stage.desk.answer(0)
+        await stage.desk.answer(first)
+        assert stage.model.keys == ((), (3, 2, 1))[first]
+        await stage.desk.answer()
         assert stage.model.keys == (3, 2, 1)
         assert stage.listings == 1
 

@@ -165,6 +165,8 @@ class JobsPane(Vertical):
         self._header.show(model.query.sort, descending=model.query.descending)
         if not model.is_known:
             self._table.say("reading the jobs …")
+        elif model.keys:
+            self._table.say()
         elif model.is_filtered:
             self._table.say("nothing matches", "", f"{self._key('back')} shows all {bulk.jobs(model.total)}")
         else:
