@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -133,8 +134,10 @@ def test_attempts_metrics_and_health_are_as_described() -> None:
     node = NodeView("n", "host", 1, "0", "alive", NOON, NOON, {"fired": 1.0})
     counts = dict.fromkeys(("fired", "succeeded", "failed", "retried", "skipped", "lost", "in_flight", "waiting"), 1)
     metrics = Metrics({"active": 1}, **counts, late=2, oldest_late=NOON, drift_p50=100, drift_p99=2_500, nodes=(node,))
+    metrics = replace(metrics, failing=3)
     shown = render.metrics(metrics)
     answers.MetricsShown.model_validate(shown)
+    assert shown["failing"] == 3
     assert shown["drift"] == {"p50": 0.1, "p99": 2.5}
     assert shown["nodes"][0]["startedAt"] == "2026-11-30T12:00:00.000Z"
     answers.HealthShown.model_validate(render.health(Health(False, "x", ("y",), uptime=1_500)))

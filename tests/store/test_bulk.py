@@ -10,7 +10,7 @@ from tests.store.stage import EVERY_SECOND, MINUTELY, Stage, T, ended
 from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import Overlap
 from tui_scheduler.domain.retry import SECOND
-from tui_scheduler.store import bulk
+from tui_scheduler.store import bulk, edits
 from tui_scheduler.store.bulk import CANCELLED, CHUNK, DELETED, MISSING, Bulk, Deed
 from tui_scheduler.store.database import Database
 
@@ -173,7 +173,7 @@ def test_it_is_all_found_by_indexes(database: Database) -> None:
     bound = "[1,2]" if database.kind == "sqlite" else "{1,2}"
     # Partial indexes that have nothing but what waits and what is under way.
     small = {"ix_execution_waiting_job", "ix_execution_unfinished"}
-    for statement in (bulk.states_of, bulk.waiting_of, bulk.under_way_of):
+    for statement in (edits.held_of, bulk.waiting_of, bulk.under_way_of):
         assert_bounded(database, statement(database.dialect), bound, whole=small)
 
 

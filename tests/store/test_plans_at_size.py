@@ -176,7 +176,7 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
 
 def _of_the_table(database: Database) -> Iterator[tuple[str, tuple[Any, ...]]]:
     keys = "[1, 2, 3]" if database.kind == "sqlite" else "{1, 2, 3}"
-    for statement in (listing.lines_of, listing.planned_of, listing.extra_of, bulk.states_of, bulk.waiting_of):
+    for statement in (listing.lines_of, listing.planned_of, listing.extra_of, edits.held_of, bulk.waiting_of):
         yield statement(database.dialect), (keys,)
 
 

@@ -184,7 +184,9 @@ class NodeShown(_Answer):
 
 
 class MetricsShown(_Answer):
-    """Totals over the nodes that live, and counts over the store. `late` counts to 10,000 at most."""
+    """Totals over the nodes that live, and counts over the store. `late` counts to 10,000 at most, and so does
+    `failing`: the jobs whose latest finished execution failed or was lost.
+    """
 
     jobs: dict[str, int]
     fired: int
@@ -197,6 +199,7 @@ class MetricsShown(_Answer):
     waiting: int
     late: int
     oldest_late: Timestamp | None
+    failing: int
     drift: Quantiles
     nodes: list[NodeShown]
 

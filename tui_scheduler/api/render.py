@@ -139,6 +139,7 @@ def metrics(view: Metrics) -> Object:
         "waiting": view.waiting,
         "late": view.late,
         "oldestLate": instant(view.oldest_late),
+        "failing": view.failing,
         "drift": {"p50": milliseconds(view.drift_p50), "p99": milliseconds(view.drift_p99)},
         "nodes": [_node(node) for node in view.nodes],
     }

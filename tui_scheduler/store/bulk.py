@@ -10,16 +10,15 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
-from tui_scheduler.domain.errors import Conflict, Invalid, NotFound
+from tui_scheduler.domain.errors import Conflict, Invalid
 from tui_scheduler.domain.execution import State, Trigger
-from tui_scheduler.domain.job import JobState
+from tui_scheduler.domain.job import Job, JobState
 from tui_scheduler.store import edits
 from tui_scheduler.store.admission import ASK_TO_CANCEL, is_busy
-from tui_scheduler.store.codec import DELETED_WHILE_PAUSED
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.dialects import Dialect
 from tui_scheduler.store.handover import LOCK_TIMER, free_job
@@ -51,18 +50,12 @@ class Deed(Enum):
     CANCEL = "cancel"
 
 
-_EDITS: Final[dict[Deed, Callable[[Connection, Dialect, int, int], object]]] = {
+_EDITS: Final[dict[Deed, Callable[[Connection, Dialect, edits.Held, int], object]]] = {
     Deed.PAUSE: edits.pause,
     Deed.RESUME: edits.resume,
     Deed.DELETE: edits.delete,
     Deed.RESTORE: edits.restore,
 }
-
-
-def states_of(dialect: Dialect) -> str:
-    """Primary key."""
-    jobs = f"{dialect.each_value} CROSS JOIN job AS j"
-    return f"SELECT j.id, j.state, j.version, j.priority FROM {jobs} WHERE j.id = k.value"  # noqa: S608
 
 
 def waiting_of(dialect: Dialect) -> str:
@@ -109,51 +102,44 @@ class Bulk:
         dialect = self._database.dialect
         if deed in _EDITS:
             dialect.serialize_edits(connection)
-        dialect.lock_timers(connection, keys)
-        found = {row.id: row for row in rows(connection, states_of(dialect), dialect.list_value(keys))}
+        found = edits.hold_many(connection, dialect, keys)
         refused = {key: why for key in keys if (why := _refusal(deed, found.get(key))) is not None}
         able = [found[key] for key in keys if key not in refused]
         if deed is Deed.RUN:
-            _run(connection, dialect, able, now)
+            _run(connection, dialect, [held.job for held in able], now)
         elif deed is Deed.CANCEL:
-            _cancel(connection, dialect, [job.id for job in able], now)
+            _cancel(connection, dialect, [held.job.key for held in able], now)
         else:
             refused |= _edit(connection, dialect, deed, able, now)
         return refused
 
 
-def _refusal(deed: Deed, job: Any) -> str | None:
-    if job is None:
+def _refusal(deed: Deed, held: edits.Held | None) -> str | None:
+    if held is None:
         return MISSING
-    if _is_deleted(job) and deed not in {Deed.DELETE, Deed.RESTORE}:
+    if held.job.state is JobState.DELETED and deed not in {Deed.DELETE, Deed.RESTORE}:
         return DELETED
     return None
 
 
-def _is_deleted(job: Any) -> bool:
-    return job.state in {JobState.DELETED, DELETED_WHILE_PAUSED}
-
-
-def _edit(connection: Connection, dialect: Dialect, deed: Deed, jobs: Iterable[Any], now: int) -> dict[int, str]:
+def _edit(connection: Connection, dialect: Dialect, deed: Deed, jobs: Iterable[edits.Held], now: int) -> dict[int, str]:
     """One edit after the other; a refused one has written nothing."""
     refused: dict[int, str] = {}
-    for job in jobs:
-        if deed is Deed.DELETE and _is_deleted(job):
+    for held in jobs:
+        if deed is Deed.DELETE and held.job.state is JobState.DELETED:
             continue
         try:
-            _EDITS[deed](connection, dialect, job.id, now)
+            _EDITS[deed](connection, dialect, held, now)
         except (Conflict, Invalid) as error:  # Invalid: a schedule stored by another version, that this one cannot read
-            refused[job.id] = str(error)
-        except NotFound:
-            refused[job.id] = MISSING
+            refused[held.job.key] = str(error)
     return refused
 
 
-def _run(connection: Connection, dialect: Dialect, jobs: Sequence[Any], now: int) -> None:
+def _run(connection: Connection, dialect: Dialect, jobs: Sequence[Job], now: int) -> None:
     made = dialect.reserve_execution_ids(connection, len(jobs)) if jobs else ()
     trigger, state = Trigger.MANUAL.value, State.PENDING.value
     batch = [
-        (key, job.id, job.version, now, now, trigger, state, job.priority, now)
+        (key, job.key, job.version, now, now, trigger, state, job.spec.priority, now)
         for key, job in zip(made, jobs, strict=True)
     ]
     run_many(connection, INSERT_MANUAL, batch)

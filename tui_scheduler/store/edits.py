@@ -8,7 +8,7 @@ the edit. So an edit never waits for an execution, and cannot be part of a deadl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -26,12 +26,16 @@ from tui_scheduler.store.rows import INSERT_SKIPPED, skipped_row
 # uq_job_public_id.
 KEY_OF = "SELECT id FROM job WHERE public_id = ?"
 # Primary keys.
-TIMER_OF = "SELECT planned_through, next_fire_at, running_execution_id FROM timer WHERE job_id = ?"
+_TIMER = "planned_through, next_fire_at, running_execution_id"
+TIMER_OF = f"SELECT {_TIMER} FROM timer WHERE job_id = ?"  # noqa: S608 - columns of ours
 JOB_OF = f"SELECT {JOB_COLUMNS}, state AS stored_state FROM job WHERE id = ?"  # noqa: S608
 WRITE_JOB = f"""
 UPDATE job SET {", ".join(f"{name} = ?" for name in SPEC_COLUMNS)}, version = ?, updated_at = ?, change_no = ?,
   state = ?, deleted_at = ? WHERE id = ?
 """  # noqa: S608
+WRITE_STATE = """
+UPDATE job SET version = ?, updated_at = ?, change_no = ?, state = ?, deleted_at = ? WHERE id = ?
+"""
 WRITE_TIMER = """
 UPDATE timer SET job_version = ?, priority = ?, planned_through = ?, next_fire_at = ? WHERE job_id = ?
 """
@@ -96,6 +100,24 @@ def hold(connection: Connection, dialect: Dialect, job_id: str | int) -> Held:
     return Held(job_of(found[0]), found[0].stored_state, timer, timers[0].running_execution_id)
 
 
+def held_of(dialect: Dialect) -> str:
+    """Primary keys of both: what `hold` reads, of many jobs."""
+    tables = f"{dialect.each_value} CROSS JOIN job AS j CROSS JOIN timer AS t"
+    there = f"SELECT j.*, {_TIMER} FROM {tables} WHERE j.id = k.value AND t.job_id = k.value"  # noqa: S608
+    return f"SELECT {JOB_COLUMNS}, state AS stored_state, {_TIMER} FROM ({there}) AS held"  # noqa: S608
+
+
+def hold_many(connection: Connection, dialect: Dialect, job_keys: Collection[int]) -> dict[int, Held]:
+    """`hold` of those of these jobs that there are, after `serialize_edits`: three statements for any number."""
+    dialect.lock_timers(connection, job_keys)
+    found = rows(connection, held_of(dialect), dialect.list_value(job_keys))
+    held = [
+        Held(job_of(row), row.stored_state, Timer(row.planned_through, row.next_fire_at), row.running_execution_id)
+        for row in found
+    ]
+    return {each.job.key: each for each in held}
+
+
 def update(
     connection: Connection,
     dialect: Dialect,
@@ -119,8 +141,11 @@ def update(
     return edit.revise(edited, reschedule(job, edited, edit.held.timer, edit.planned(), now))
 
 
-def pause(connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> Job:
-    """Stop planning, and skip what was planned but is not due. Retries go on. The job may be named by its key."""
+def pause(connection: Connection, dialect: Dialect, job_id: str | int | Held, now: int) -> Job:
+    """Stop planning, and skip what was planned but is not due. Retries go on.
+
+    Here and below the job may be named by its key, too, or be held already.
+    """
     edit = _Edit(connection, dialect, job_id, now)
     edit.refuse_deleted()
     if edit.job.state is JobState.PAUSED:
@@ -137,7 +162,7 @@ def pause_if_active(connection: Connection, dialect: Dialect, job_key: int, now:
         return
 
 
-def resume(connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> Job:
+def resume(connection: Connection, dialect: Dialect, job_id: str | int | Held, now: int) -> Job:
     """Plan again, from `now`."""
     edit = _Edit(connection, dialect, job_id, now)
     edit.refuse_deleted()
@@ -147,7 +172,7 @@ def resume(connection: Connection, dialect: Dialect, job_id: str | int, now: int
     return edit.revise(edit.job, start(edit.job, edit.held.timer, now))
 
 
-def delete(connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> Job:
+def delete(connection: Connection, dialect: Dialect, job_id: str | int | Held, now: int) -> Job:
     """Hide the job, and end everything of it that waits."""
     edit = _Edit(connection, dialect, job_id, now)
     edit.refuse_deleted()
@@ -158,7 +183,7 @@ def delete(connection: Connection, dialect: Dialect, job_id: str | int, now: int
     return deleted
 
 
-def restore(connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> Job:
+def restore(connection: Connection, dialect: Dialect, job_id: str | int | Held, now: int) -> Job:
     """Undo a deletion. What was cancelled by it stays so."""
     edit = _Edit(connection, dialect, job_id, now)
     if edit.job.state is not JobState.DELETED:
@@ -171,14 +196,17 @@ def restore(connection: Connection, dialect: Dialect, job_id: str | int, now: in
 class _Edit:
     """One edit under way: the job as it was, locked, and what it takes to write what becomes of it."""
 
-    def __init__(self, connection: Connection, dialect: Dialect, job_id: str | int, now: int) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect, job_id: str | int | Held, now: int) -> None:
         self._connection = connection
         self._dialect = dialect
-        self._job_id = job_id
         self._now = now
-        dialect.serialize_edits(connection)
-        self.held = hold(connection, dialect, job_id)
+        if isinstance(job_id, Held):
+            self.held = job_id
+        else:
+            dialect.serialize_edits(connection)
+            self.held = hold(connection, dialect, job_id)
         self.job = self.held.job
+        self._job_id = self.job.id if isinstance(job_id, Held) else job_id
 
     def refuse_deleted(self) -> None:
         if self.job.state is JobState.DELETED:
@@ -216,7 +244,10 @@ class _Edit:
         state = stored_state or written.state.value
         deleted_at = self._now if written.state is JobState.DELETED else None
         numbers = (written.version, self._now, change_no, state, deleted_at)
-        run(self._connection, WRITE_JOB, *spec_values(written.spec), *numbers, written.key)
+        if written.spec is self.job.spec:
+            run(self._connection, WRITE_STATE, *numbers, written.key)
+        else:
+            run(self._connection, WRITE_JOB, *spec_values(written.spec), *numbers, written.key)
         priority = written.spec.priority
         position = (timer.planned_through, timer.next_fire_at)
         run(self._connection, WRITE_TIMER, written.version, priority, *position, written.key)

@@ -3,8 +3,8 @@
 A failure or a loss adds one. A success has something to write only where there is something to forget, and most jobs
 never fail: so a node looks up which jobs do, once at its start and then with every heartbeat, and remembers those it
 records failing itself. The promise: a success sets the count back when the failure was recorded by the same node, or
-by another one before this node's last heartbeat (a second); if not, the next success does. Until then the count is too
-high by what the missed success should have set back, never too low.
+by another one before this node's last heartbeat (a second); if not, the next success does, and until then the count is
+too high. Ends count in the order in which they are recorded; those of one batch in that in which they came.
 """
 
 from __future__ import annotations
