@@ -512,6 +512,20 @@ def test_enter_opens_the_execution() -> None:
     play(LogApp(busy(3)), scenario)
 
 
+def test_two_clicks_open_the_execution() -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app = await filled(pilot, 3)
+        await pilot.click(app.view, offset=(5, 1), times=2)
+        await until(pilot, lambda: app.opened)
+        row = app.view.row_at_cursor
+        assert row is not None
+        assert row.key == 2
+        assert app.opened == [row.id]
+        assert not app.view.following
+
+    play(LogApp(busy(3)), scenario)
+
+
 def test_r_replays_what_has_ended() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         app = await filled(pilot, 3)
