@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from tui_scheduler.tui.formatting import SECOND, full_time
-from tui_scheduler.tui.local_zone import LOCAL
+from tui_scheduler.tui.local_zone import LOCAL, local_zone_name
 
 
 @pytest.fixture
@@ -40,3 +41,25 @@ def test_it_converts_back() -> None:
     moment = datetime(2026, 7, 1, 12, tzinfo=UTC)
     assert moment.astimezone(LOCAL).astimezone(UTC) == moment
     assert datetime(2026, 7, 1, 14, tzinfo=LOCAL).astimezone(UTC) == moment
+
+
+@pytest.mark.parametrize(
+    ("said", "link", "file", "name"),
+    [
+        ("", "/usr/share/zoneinfo/Europe/Berlin", "", "Europe/Berlin"),
+        ("", "../usr/share/zoneinfo/Asia/Tokyo", "Europe/Paris", "Asia/Tokyo"),
+        ("", None, "Europe/Paris\n", "Europe/Paris"),
+        (":America/Lima", "/usr/share/zoneinfo/Europe/Berlin", "", "America/Lima"),
+        ("CET-1CEST", "/usr/share/zoneinfo/Europe/Berlin", "", "Europe/Berlin"),
+        ("", "/elsewhere", "../../etc/passwd", "UTC"),
+        ("", None, None, "UTC"),
+    ],
+)
+def test_the_zone_is_named_as_the_system_names_it(
+    said: str, link: str | None, file: str | None, name: str, tmp_path: Path
+) -> None:
+    if link is not None:
+        (tmp_path / "localtime").symlink_to(link)
+    if file is not None:
+        (tmp_path / "timezone").write_text(file)
+    assert local_zone_name({"TZ": said}, tmp_path / "localtime", tmp_path / "timezone") == name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from textual.widgets import Button, Input, Static, TextArea
 from tests.tui.fake import FakeControl
 from tests.tui.pilots import NARROW, WIDE, play, until
 from tui_scheduler.control.views import JobView
-from tui_scheduler.domain.curl import read_curl
-from tui_scheduler.domain.errors import Conflict, Invalid, StoreUnavailable
+from tui_scheduler.domain.errors import Conflict, StoreUnavailable
 from tui_scheduler.domain.job import JobSpec, JobState
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.screens.import_crontab import ImportCrontabScreen
@@ -31,33 +29,6 @@ MAILTO=me@example.com
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line of a crontab, read."""
-
-    number: int
-    text: str
-    spec: JobSpec | None = None
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-
-
-def read(text: str) -> list[Line]:
-    """A reader that knows just what these tests need: five fields and a curl command."""
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split(None, 5)
-        if len(words) < 6 or words[0].startswith("#"):
-            continue
-        try:
-            command = read_curl(words[5])
-        except Invalid as error:
-            found.append(Line(number, line, reason=str(error)))
-        else:
-            found.append(Line(number, line, JobSpec(" ".join(words[:5]), command.request), notes=command.notes))
-    return found
-
-
 class Importer(App[None]):
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +38,7 @@ class Importer(App[None]):
 
     def on_mount(self) -> None:
         self.desk.open(self.fake)
-        self.push_screen(ImportCrontabScreen(self.desk, read), self.answers.append)
+        self.push_screen(ImportCrontabScreen(self.desk, "Europe/Berlin"), self.answers.append)
 
     @property
     def toasts(self) -> list[str]:
@@ -170,6 +141,24 @@ def test_escape_cancels(size: tuple[int, int]) -> None:
         assert (app.answers, app.urls, app.toasts, app.desk.undo) == ([0], [], [], [])
 
     play(app, scenario, size=size)
+
+
+def test_the_jobs_keep_the_clock_of_their_machine_or_of_the_zone_that_is_typed() -> None:
+    app = Importer()
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        zone = app.screen.query_one("#zone", Input)
+        assert zone.value == "Europe/Berlin"
+        await two_found(pilot, app)
+        zone.value = "Europe/Nowhere"
+        await until(pilot, lambda: app.said("summary") == "0 jobs to import, 3 lines do not come along")
+        zone.value = "Asia/Tokyo"
+        await until(pilot, lambda: app.said("summary").startswith("2 jobs"))
+        await pilot.press("f10")
+        await until(pilot, lambda: app.answers)
+        assert {job.spec.timezone for job in app.fake.stored.values()} == {"Asia/Tokyo"}
+
+    play(app, scenario)
 
 
 def test_f10_with_nothing_to_import_does_nothing() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,10 +16,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static, TextArea
 
 from tui_scheduler.control.views import Change
+from tui_scheduler.domain.crontab import CrontabEntry, read_crontab
 from tui_scheduler.domain.errors import Invalid, SchedulerError, StoreUnavailable
 from tui_scheduler.domain.job import JobSpec
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import count, inert
+from tui_scheduler.tui.local_zone import local_zone_name
 
 _LARGEST: Final = 256 * 1024
 """Bytes: longer than any crontab, and still read at once."""
@@ -35,27 +37,10 @@ _HELP: Final = "F5 your crontab   F10 import   Esc cancel"
 _PLACEHOLDER: Final = "*/5 * * * *  curl -fsS https://example.com/hook"
 
 
-class ReadLine(Protocol):
-    """What a line of a crontab comes to: a job and notes on it, or why it is none. `number` counts from 1."""
-
-    @property
-    def number(self) -> int: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def spec(self) -> JobSpec | None: ...
-    @property
-    def reason(self) -> str: ...
-    @property
-    def notes(self) -> Sequence[str]: ...
-
-
-Read = Callable[[str], Sequence[ReadLine]]
-"""Reads a crontab, leaving out its comments and settings. Pure, and called in a thread."""
-
-
 class ImportCrontabScreen(ModalScreen[int]):
-    """Its answer is how many jobs were made; 0 when it was cancelled."""
+    """Its answer is how many jobs were made; 0 when it was cancelled. `zone` is whose clock the lines mean: this
+    machine's, unless it is given, and to be changed by the user.
+    """
 
     BINDINGS: ClassVar = [
         Binding("escape", "cancel", "Cancel"),
@@ -88,8 +73,12 @@ class ImportCrontabScreen(ModalScreen[int]):
             width: auto;
             padding-right: 1;
         }
-        #source Input {
+        #source #path {
             width: 1fr;
+            margin-right: 2;
+        }
+        #source #zone {
+            width: 22;
         }
         #lines {
             scrollbar-size: 1 1;
@@ -120,12 +109,12 @@ class ImportCrontabScreen(ModalScreen[int]):
     }
     """
 
-    def __init__(self, desk: Desk, read: Read) -> None:
+    def __init__(self, desk: Desk, zone: str | None = None) -> None:
         super().__init__()
         self.desk = desk
-        self._read_crontab = read
+        self._zone = local_zone_name() if zone is None else zone
         self._found: list[JobSpec] = []
-        self._lines: Sequence[ReadLine] = ()
+        self._lines: Sequence[CrontabEntry] = ()
         self._made: list[int] = []
         self._importing = False
         self._is_cancelled = False
@@ -136,7 +125,9 @@ class ImportCrontabScreen(ModalScreen[int]):
             dialog.border_subtitle = _HELP
             with Horizontal(id="source"):
                 yield Static("File", markup=False)
-                yield Input(id="path", placeholder="a path, Enter reads it; or paste lines below", compact=True)
+                yield Input(id="path", placeholder="Enter reads it; or paste lines below", compact=True)
+                yield Static("Times in", markup=False)
+                yield Input(self._zone, id="zone", placeholder="UTC", compact=True)
             yield TextArea(id="lines", tab_behavior="focus", placeholder=_PLACEHOLDER)
             yield Static(id="summary", markup=False)
             with VerticalScroll(id="scroll", can_focus=False):
@@ -189,12 +180,15 @@ class ImportCrontabScreen(ModalScreen[int]):
     # --- what they come to
 
     @on(TextArea.Changed)
-    def _changed(self, message: TextArea.Changed) -> None:
-        self.run_worker(self._read(message.text_area.text), group="reading", exclusive=True)
+    @on(Input.Changed, "#zone")
+    def _changed(self) -> None:
+        text = self.query_one("#lines", TextArea).text
+        zone = self.query_one("#zone", Input).value.strip() or "UTC"
+        self.run_worker(self._read(text, zone), group="reading", exclusive=True)
 
-    async def _read(self, text: str) -> None:
+    async def _read(self, text: str, zone: str) -> None:
         """In a thread: a long one must not keep the keys waiting."""
-        lines = await asyncio.to_thread(self._read_crontab, text)
+        lines = await asyncio.to_thread(read_crontab, text, timezone=zone)
         self._found = [line.spec for line in lines if line.spec is not None]
         self._lines = lines
         self._show()
@@ -285,14 +279,14 @@ def _jobs(number: int) -> str:
     return f"{count(number)} job{'s' * (number != 1)}"
 
 
-def _reading(line: ReadLine, width: int) -> list[Content]:
+def _reading(line: CrontabEntry, width: int) -> list[Content]:
     """What a line comes to, in rows of that width behind the line's number: what it is, then why or what to know."""
     if line.spec is None:
-        sign = Content.assemble(f"{line.number:>4} ", ("× left out", "$text-error"))
-        texts = [Content(inert(line.text)), _muted(line.reason)]
+        sign = Content.assemble(f"{line.line:>4} ", ("× left out", "$text-error"))
+        texts = [Content(inert(line.text)), _muted(line.reason or "")]
     else:
         spec = line.spec
-        sign = Content.assemble(f"{line.number:>4} ", ("✓ job     ", "$text-success"))
+        sign = Content.assemble(f"{line.line:>4} ", ("✓ job     ", "$text-success"))
         named = [f"named {spec.name}"] if spec.name else []
         what = f"{spec.schedule}  {spec.request.method} {inert(spec.request.url)}"
         texts = [Content(what), *map(_muted, (*named, *line.notes))]
