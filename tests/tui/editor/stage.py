@@ -7,6 +7,7 @@ from datetime import UTC
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding
+from textual.events import Paste
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -102,19 +103,21 @@ class Bench:
         await self.until(lambda: self.app.focused is not None)
 
     async def enter(self, key: str, text: str) -> None:
-        """Go to a field, empty it, and type."""
+        """Go to a field of one line, empty it, and paste a text."""
         self.form.go_to(key)
         await self.until(lambda: self.app.focused is self.entry(key))
-        await self.press("end", "ctrl+u", *(_KEYS.get(char, char) for char in text))
+        await self.press("end", "ctrl+u")
+        self.app.post_message(Paste(text))
+        await self.until(lambda: self.text(key) == text)
+
+    async def type(self, text: str) -> None:
+        await self.press(*("space" if char == " " else char for char in text))
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
 
     async def until(self, holds: Callable[[], object]) -> None:
         await until(self.pilot, holds)
-
-
-_KEYS = {" ": "space", "\n": "enter", "\t": "tab"}
 
 
 def on_stage(scenario: Scenario, *, spec: JobSpec = SPEC, size: tuple[int, int] = (46, 33)) -> Bench:

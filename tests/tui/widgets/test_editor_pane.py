@@ -122,7 +122,8 @@ def test_editing_begins_in_the_first_field_and_comes_back_to_the_last() -> None:
 def test_typing_says_what_is_wrong_where_it_is_wrong() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.edit()
-        await bench.enter("schedule", "0 30 2 * * 8")
+        await bench.enter("schedule", "0 30 2 * * ")
+        await bench.type("8")
         await bench.until(lambda: "× 1 wrong" in bench.title)
         assert "× Schedule" in str(bench.form.row("schedule").query_one(".label").render())
         caret = bench.shown("ScheduleNote").splitlines()[0]
@@ -590,7 +591,7 @@ def test_a_body_is_edited_line_by_line() -> None:
         await bench.edit()
         bench.form.go_to("body")
         await bench.until(lambda: bench.app.focused is bench.entry("body"))
-        await bench.press("ctrl+end", "backspace", "enter", "}")
+        await bench.press("end", "backspace", "enter", "}")
         await bench.until(lambda: "unsaved" in bench.title)
         assert bench.text("body") == '{"n": 1, "ok": true\n}'
 
@@ -602,7 +603,7 @@ def test_a_long_text_that_is_pasted_is_kept_and_deleted_at_once() -> None:
         await bench.edit()
         bench.form.go_to("body")
         await bench.until(lambda: bench.app.focused is bench.entry("body"))
-        await bench.press("ctrl+end")
+        await bench.press("end")
         bench.app.post_message(Paste("x" * 100_000))
         await bench.until(lambda: bench.text("body") == f"{SPEC.request.body}{'x' * 100_000}")
         await bench.until(lambda: "Delete empties it" in bench.shown("#said"))

@@ -82,9 +82,9 @@ class ConflictScreen(ModalScreen[str]):
     def _difference(self, key: str) -> Content:
         return Content.assemble(
             (f"{FIELDS[key].label}\n", "bold"),
-            ("  mine    ", "$text-muted"),
+            ("  mine    ", "$foreground-muted"),
             f"{_shown(self._mine[key])}\n",
-            ("  theirs  ", "$text-muted"),
+            ("  theirs  ", "$foreground-muted"),
             _shown(self._theirs[key]),
         )
 

@@ -78,7 +78,7 @@ class CurlScreen(ModalScreen[CurlRequest | None]):
 
     def _read(self) -> None:
         text = self.query_one("#command", TextArea).text
-        told = Content.styled("Paste it here: what it means is shown as you go.", "$text-muted")
+        told = Content.styled("Paste it here: what it means is shown as you go.", "$foreground-muted")
         self._found = None
         if text.strip():
             try:
@@ -108,7 +108,9 @@ class CurlScreen(ModalScreen[CurlRequest | None]):
 def _told(found: CurlRequest) -> Content:
     request = found.request
     lines = [Content.assemble((f"{request.method} ", "bold"), inert(request.url))]
-    lines += [Content.assemble((f"{inert(name)}: ", "$text-muted"), inert(value)) for name, value in request.headers]
+    lines += [
+        Content.assemble((f"{inert(name)}: ", "$foreground-muted"), inert(value)) for name, value in request.headers
+    ]
     if request.body is not None:
         lines.append(Content(shortened(inert(request.body[: 2 * _BODY_SHOWN]), _BODY_SHOWN)))
     settings = [

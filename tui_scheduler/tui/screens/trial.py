@@ -114,6 +114,10 @@ def _verdict(trial: Trial) -> Content:
 
 
 def _response(trial: Trial) -> Content:
-    headers = [Content.assemble((f"{inert(name)}: ", "$text-muted"), inert(value)) for name, value in trial.headers]
-    body = Content(inert(trial.excerpt, lines=True)) if trial.excerpt else Content.styled("no body", "$text-muted")
+    headers = [
+        Content.assemble((f"{inert(name)}: ", "$foreground-muted"), inert(value)) for name, value in trial.headers
+    ]
+    body = (
+        Content(inert(trial.excerpt, lines=True)) if trial.excerpt else Content.styled("no body", "$foreground-muted")
+    )
     return Content("\n").join([Content(""), *headers, Content(""), body])
