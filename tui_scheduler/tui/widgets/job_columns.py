@@ -126,8 +126,10 @@ def draw(row: JobRow, width: int, moment: Moment) -> list[Piece]:
     """A line of the table, exactly `width` cells wide."""
     pieces: list[Piece] = []
     for place in layout(width):
+        # The gap is a part of what comes before it: every piece more is work for each repaint.
         if pieces and place.column is not Column.STATE:
-            pieces.append(Piece(" "))
+            text, look = pieces.pop()
+            pieces.append(Piece(f"{text} ", look))
         pieces.extend(_cell(place, row, moment))
     return pieces
 
@@ -250,8 +252,7 @@ def _result_word(result: Result) -> str:
 def _runs(results: tuple[Result, ...], width: int) -> Iterator[Piece]:
     """The latest runs, the newest at the right: a bar for one that succeeded, the sign of its state for another."""
     shown = results[:width][::-1]
-    yield Piece(" " * (width - len(shown)))
-    text, style = "", ""
+    text, style = " " * (width - len(shown)), ""
     for result in shown:
         look = EXECUTION_LOOKS[result.state]
         if look.style != style and text:

@@ -41,8 +41,9 @@ class JobHeader(Widget):
 
     def show(self, sort: SortBy, *, descending: bool) -> None:
         """What the jobs are sorted by now."""
-        self._sort, self._descending = sort, descending
-        self.refresh()
+        if (sort, descending) != (self._sort, self._descending):
+            self._sort, self._descending = sort, descending
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one row
         """Called by Textual."""

@@ -25,6 +25,7 @@ from tui_scheduler.tui.formatting import SECOND, inert
 from tui_scheduler.tui.job_deeds import JobDeeds
 from tui_scheduler.tui.job_feed import TICK_S, JobFeed
 from tui_scheduler.tui.job_model import JobModel, Read, Targets
+from tui_scheduler.tui.screens.import_crontab import ImportCrontabScreen
 from tui_scheduler.tui.widgets.filter_line import FilterLine
 from tui_scheduler.tui.widgets.job_columns import as_text
 from tui_scheduler.tui.widgets.job_header import JobHeader
@@ -90,6 +91,7 @@ class JobsPane(Vertical):
             on_read=self._read,
             on_trouble=self._in_trouble,
         )
+        self._shown = ""
         self._second = 0
         self._rest: Timer | None = None
         self._before_none: int | None = None
@@ -159,8 +161,10 @@ class JobsPane(Vertical):
     def _show_counts(self) -> None:
         model = self.model
         title = model.summary(self._filter.text)
-        self.border_title = Content(title)
-        self._summary.update(Content(title))
+        if title != self._shown:
+            self._shown = title
+            self.border_title = Content(title)
+            self._summary.update(Content(title), layout=False)
         self._summary.display = not self.gutter.top  # without a frame there is no place for a title
         self._header.show(model.query.sort, descending=model.query.descending)
         if not model.is_known:
@@ -294,7 +298,8 @@ class JobsPane(Vertical):
         key = self.model.at(self._table.cursor)
         if key is not None:
             self.model.mark(key)
-            self._marks_changed()
+            self._show_counts()
+            self._table.refresh_lines(self._table.cursor)
             self._table.action_cursor_down()
 
     def action_mark_range(self) -> None:
@@ -350,6 +355,13 @@ class JobsPane(Vertical):
 
     def action_create(self) -> None:
         self.post_message(self.CreateWanted())
+
+    def action_import_crontab(self) -> None:
+        self.app.push_screen(ImportCrontabScreen(self.desk), self._imported)
+
+    def _imported(self, number: int | None) -> None:
+        if number:
+            self.run_worker(self.refresh_now(), group="imported")
 
     def action_duplicate(self) -> None:
         self._with_row(lambda row: self.post_message(self.CreateWanted(row.id)))
