@@ -163,8 +163,8 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
     (history.LATE_WAITING, (T, 10) * EACH),
     (history.DUE_AT, (T, 10) * EACH),
     # the live log
-    (tail.NEWEST, (950_000, T, 0, 500)),
-    (tail.FIRST_TO_COME, (950_000, T)),
+    (tail.NEWEST, (950_000, 990_000, T, 0, 500)),
+    (tail.FIRST_TO_COME, (950_000, T, T)),
     (tail.CAME_BETWEEN, (950_000, 990_000, T, 0, T, T)),
     (tail.NEWEST_IN_STATE.replace("STATES", "?"), (980_000, "running", T, 0, 5, T, T, T, 500)),
     (tail.NEWEST_FAILED.replace("STATES", "?, ?"), ("failed", "lost", T, 0, 500)),

@@ -86,6 +86,20 @@ def test_a_line_says_everything_about_its_execution(stage: Stage) -> None:
     assert Tail(stage.database).read(Wanted(), T).entries[0].job_name == "nightly"
 
 
+def test_what_an_edit_put_off_for_an_hour_does_not_stand_in_the_way(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "TOP", 2)
+    job = stage.create()
+    reader = Reader(stage, Wanted())
+    reader.fresh(T)
+    stage.put(job, State.PENDING, T + 3600 * SECOND)
+    for n in range(1, 12):
+        ahead = [stage.put(job, State.CLAIMED, T + n * SECOND + k) for k in range(1, 5)]
+        assert reader.fresh(T + n * SECOND) == []
+        assert reader.fresh(T + n * SECOND + 10) == ahead
+
+
 EVERY_KIND = [
     pytest.param(Wanted(), id="all"),
     pytest.param(Wanted(job_key=1), id="one job"),
@@ -230,8 +244,8 @@ STATES = ("failed", "lost")
 NEWS = (5, T, T, T)
 QUERIES = [
     (statements.NEWEST_KEY, ()),
-    (statements.NEWEST, (5, T, 0, 10)),
-    (statements.FIRST_TO_COME, (5, T)),
+    (statements.NEWEST, (5, 9, T, 0, 10)),
+    (statements.FIRST_TO_COME, (5, T, T)),
     (statements.CAME_BETWEEN, (5, 9, T, 0, T, T)),
     (statements.NEWEST_IN_STATE.replace("STATES", "?, ?"), (5, *STATES, T, 0, *NEWS, 10)),
     (statements.NEWEST_FAILED.replace("STATES", "?, ?"), (*STATES, T, 0, 10)),

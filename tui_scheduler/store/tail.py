@@ -32,6 +32,14 @@ APART: Final = 100_000
 STRETCH: Final = 50_000
 """Keys that a page looks at, at most: some seconds of the highest load and hours of a common one."""
 
+TOP: Final = 2_500
+"""The newest keys, which are always looked at: what is run by hand gets its key after all that is claimed ahead. Under
+the highest load, where that is ten thousand keys, it is seen as they come to their time at the latest.
+"""
+
+AHEAD: Final = 5_000_000
+"""µs; no engine claims further ahead than 4 s."""
+
 IN_STATE_STRETCH: Final = 20_000
 """The same where a state is asked for that no index knows."""
 
@@ -99,13 +107,13 @@ _HAS_COME: Final = "(fire_at <= ? OR started_at IS NOT NULL OR finished_at IS NO
 # Something happened to it since an instant, or it is new.
 _IS_NEWS: Final = "(id >= ? OR started_at >= ? OR finished_at >= ? OR next_attempt_at >= ?)"
 
-# Primary key, a stretch of it, backwards: steps over what is claimed ahead.
+# Primary key, a stretch of it, backwards.
 NEWEST: Final = f"""
-SELECT id, fire_at AS at FROM execution WHERE id >= ? AND {_HAS_COME} AND fire_at >= ? ORDER BY id DESC LIMIT ?
+SELECT id FROM execution WHERE id >= ? AND id < ? AND {_HAS_COME} AND fire_at >= ? ORDER BY id DESC LIMIT ?
 """  # noqa: S608 - constants of ours
-# Primary key, from the mark of the page before.
+# Primary key, from the mark of the page before. What an edit has put off beyond any look-ahead would stand in the way.
 FIRST_TO_COME: Final = """
-SELECT id FROM execution WHERE id >= ? AND fire_at > ? AND started_at IS NULL AND finished_at IS NULL
+SELECT id FROM execution WHERE id >= ? AND fire_at > ? AND fire_at <= ? AND started_at IS NULL AND finished_at IS NULL
 ORDER BY id LIMIT 1
 """
 # Primary key, between that mark and the oldest row shown.
@@ -163,7 +171,7 @@ class Tail:
         with self._database.read() as connection:
             look = _Look(connection, wanted, now, _reached(marks, now), marks[-1] if marks else None)
             keys, left_out = look.keys()
-            mark = (now, look.first_to_come(min(keys, default=None)))
+            mark = (now, look.first_to_come(min(keys, default=0)))
             wider = {*keys, *islice(again, MOST_AGAIN)}
             entries = self._entries(connection, dialect, wider) if wider else []
         entries.sort(key=lambda entry: (entry.fire_at, entry.key))
@@ -201,22 +209,29 @@ class _Look:
             return self._counted(self._failed())
         return self._counted(self._in_state())
 
-    def first_to_come(self, lowest: int | None) -> int:
+    def first_to_come(self, lowest: int = 0) -> int:
         """The first key whose time has not come: everything before it was there to be seen."""
         known = self._before[1] if self._before is not None else lowest
-        start = max(known or 0, self._newest - STRETCH)
-        found = self._rows(FIRST_TO_COME, start, self._now)
+        start = max(known, self._newest - STRETCH)
+        found = self._rows(FIRST_TO_COME, start, self._now, self._now + AHEAD)
         return int(found[0].id) if found else max(self._newest + 1, start)
 
     def _of_all(self) -> tuple[list[int], int]:
-        start = max(self._reached[1] if self._reached else 0, self._newest - STRETCH)
-        found = self._rows(NEWEST, start, self._now, self._since, self._wanted.limit)
-        keys = [row.id for row in found]
-        if self._before is None or len(keys) < self._wanted.limit:
-            return keys, 0
+        start, end = max(self._reached[1] if self._reached else 0, self._newest - STRETCH), self._newest + 1
+        if self._before is None:
+            return self._newest_of(start, end, self._wanted.limit), 0
         instant, first = self._before
+        to_come = self.first_to_come()
+        keys = self._newest_of(max(to_come, end - TOP), end, self._wanted.limit)
+        keys += self._newest_of(start, to_come, self._wanted.limit - len(keys))
+        if len(keys) < self._wanted.limit:
+            return keys, 0
         between = (max(first, start), keys[-1], self._now, self._since, instant, instant)
         return keys, self._rows(CAME_BETWEEN, *between)[0].number
+
+    def _newest_of(self, start: int, end: int, limit: int) -> list[int]:
+        """The newest keys from `start` to before `end` whose time has come."""
+        return [row.id for row in self._rows(NEWEST, start, end, self._now, self._since, limit)]
 
     def _in_state(self) -> list[Any]:
         start = self._newest - IN_STATE_STRETCH
