@@ -177,6 +177,8 @@ class FakeControl:
             there = self._there()
             found = [job for job in there if all(self._holds(term, job) for term in query.filter.terms)]
             found.sort(key=lambda job: self._order(query.sort, job), reverse=query.descending)
+            if query.sort is SortBy.NEXT_RUN:
+                found.sort(key=lambda job: self._next_run(job) is None)
             return JobListing(tuple(job.key for job in found), len(there))
 
     def job_rows(self, keys: Sequence[int]) -> list[JobRow]:
@@ -363,16 +365,15 @@ class FakeControl:
         return found is not term.inverse
 
     def _order(self, sort: SortBy, job: Job) -> Any:
-        never = 1 << 62
         return {
             SortBy.CREATED: job.key,
-            SortBy.NAME: (job.spec.name.casefold(), job.key),
-            SortBy.STATE: (job.state.value, job.key),
-            SortBy.SCHEDULE: (job.spec.schedule, job.key),
-            SortBy.NEXT_RUN: (self._next_run(job) or never, job.key),
-            SortBy.FAILURES: (self._failures(job), job.key),
-            SortBy.QUEUE: (job.spec.queue, job.key),
-            SortBy.PRIORITY: (job.spec.priority, job.key),
+            SortBy.NAME: (job.spec.name or job.spec.request.url).casefold(),
+            SortBy.STATE: job.state.value,
+            SortBy.SCHEDULE: job.spec.schedule,
+            SortBy.NEXT_RUN: self._next_run(job) or 0,
+            SortBy.FAILURES: self._failures(job),
+            SortBy.QUEUE: job.spec.queue,
+            SortBy.PRIORITY: job.spec.priority,
         }[sort]
 
     def _change(self, change: Change, job: Job) -> None:
