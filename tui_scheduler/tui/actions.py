@@ -86,6 +86,7 @@ ACTIONS: tuple[Action, ...] = (
         ("edit", ("e",), "Edit the job", "edit"),
         ("edit_body", ("E",), "Edit the body of its request in $EDITOR", ""),
         ("duplicate", ("d",), "Duplicate the job", ""),
+        ("import_crontab", ("i",), "Import a crontab", ""),
         ("run_now", ("r",), "Run now", "run"),
         ("pause_resume", ("p",), "Pause, or resume", "pause"),
         ("cancel_runs", ("x",), "Cancel what runs or waits", ""),

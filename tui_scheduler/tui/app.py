@@ -136,6 +136,8 @@ class SchedulerApp(App[int]):
             self.main.post_message(JobsPane.CreateWanted())
         elif first is First.SAMPLES:
             self.main.refresh_jobs()
+        elif first is First.IMPORT:
+            self.main.jobs.action_import_crontab()
 
     def _stale(self, reason: str | None) -> None:
         self.main.header.stale = reason

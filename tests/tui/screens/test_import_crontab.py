@@ -11,13 +11,15 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Button, Input, Static, TextArea
 
-from tests.tui.fake import FakeControl
+from tests.tui.fake import FakeControl, FakeSession
 from tests.tui.pilots import NARROW, WIDE, play, until
 from tui_scheduler.control.views import JobView
 from tui_scheduler.domain.errors import Conflict, StoreUnavailable
 from tui_scheduler.domain.job import JobSpec, JobState
+from tui_scheduler.tui.app import SchedulerApp
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.screens.import_crontab import ImportCrontabScreen
+from tui_scheduler.tui.screens.welcome import WelcomeScreen
 
 CRONTAB = """\
 # all this
@@ -367,5 +369,24 @@ def test_text_from_elsewhere_is_inert() -> None:
         await paste(pilot, "0 3 * * * [bold]run\x1b[31m 漢字の仕事\n")
         await until(pilot, lambda: "[bold]run" in app.said("found"))
         assert "\x1b" not in app.said("found")
+
+    play(app, scenario)
+
+
+@pytest.mark.parametrize("keys", [["i"], ["escape", "i"]], ids=["from the welcome", "from the jobs"])
+def test_i_imports_into_the_jobs_on_show(keys: list[str]) -> None:
+    session = FakeSession(FakeControl())
+    app = SchedulerApp(lambda: session, now=session.control.now)
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: isinstance(app.screen, WelcomeScreen))
+        for key in keys:
+            await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, ImportCrontabScreen))
+        await paste(pilot, CRONTAB)
+        await until(pilot, lambda: not app.screen.query_one("#import", Button).disabled)
+        await pilot.press("f10")
+        await until(pilot, lambda: app.screen is app.main and len(session.control.stored) == 2)
+        await until(pilot, lambda: "Jobs 2" in str(app.main.jobs.border_title))
 
     play(app, scenario)
