@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from textual.dom import DOMNode
 
 from tui_scheduler.tui.actions import ACTIONS, BY_ID, Action, Place, bindings, character, keys_of, readable
 from tui_scheduler.tui.app import SchedulerApp
@@ -15,7 +16,7 @@ from tui_scheduler.tui.widgets.jobs_pane import JobsPane
 from tui_scheduler.tui.widgets.lines import LineView
 from tui_scheduler.tui.widgets.log_pane import LogPane
 
-CLASSES = {
+CLASSES: dict[Place, type[DOMNode]] = {
     Place.APP: SchedulerApp,
     Place.MAIN: MainScreen,
     Place.LINES: LineView,

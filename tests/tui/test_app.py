@@ -399,7 +399,7 @@ def test_the_mouse_is_given_away_and_taken_back() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         await opened(pilot)
         assert app._driver is not None
-        app._driver.write = written.append  # type: ignore[method-assign]
+        app._driver.write = written.append  # type: ignore[assignment, method-assign]
         await pilot.press("percent_sign")
         await until(pilot, lambda: "% gives it back" in shown(pilot))
         assert written == ["\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l"]
