@@ -9,7 +9,8 @@ from typing import Final
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.geometry import Offset
+from textual.errors import NoWidget
+from textual.geometry import Offset, Region
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
@@ -184,7 +185,7 @@ class MainScreen(Screen[None]):
 
     def action_jump(self) -> None:
         fields = {f"field {number}": field for number, field in enumerate(self._fields())}
-        shown = {name: self.find_widget(field).visible_region for name, field in fields.items()}
+        shown = {name: self._region_on_show(field) for name, field in fields.items()}
         targets = [Target(name, region.offset) for name, region in shown.items() if region]
 
         def jumped(name: str | None) -> None:
@@ -194,6 +195,13 @@ class MainScreen(Screen[None]):
                 self.set_focus(fields[name])
 
         self.app.push_screen(JumpScreen([*self._pane_targets(), *targets]), jumped)
+
+    def _region_on_show(self, widget: Widget) -> Region:
+        """Where a widget can be seen; nothing of one that is scrolled away or not laid out yet."""
+        try:
+            return self.find_widget(widget).visible_region
+        except NoWidget:
+            return Region()
 
     def _pane_targets(self) -> list[Target]:
         """Over the titles of panes on show, over the tabs of the others."""
