@@ -161,7 +161,7 @@ def test_one_that_is_kept_no_longer_closes_it_with_a_word() -> None:
         app = await opened(pilot)
         app.control.history.clear()
         await until(pilot, lambda: not app.is_open)
-        assert app.toasts == ["this execution is no longer kept"]
+        await until(pilot, lambda: app.toasts == ["this execution is no longer kept"])
 
     play(ExecutionApp(one(State.RUNNING)), scenario)
 

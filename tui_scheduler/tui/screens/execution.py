@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from textual import work
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
@@ -114,8 +115,9 @@ class ExecutionScreen(ModalScreen[None]):
         self._ask()
 
     def _ask(self) -> None:
-        self.run_worker(self._poll(), group="execution", exclusive=True)
+        self._poll()
 
+    @work(group="execution", exclusive=True)  # not run_worker with a coroutine: replaced before it began it would warn
     async def _poll(self) -> None:
         try:
             await self._read()
@@ -203,16 +205,13 @@ class ExecutionScreen(ModalScreen[None]):
         self._toast(f"{'cancelled' if left.state.is_final else 'cancelling'} {job_title(self._job)}")
         self._ask()
 
-    def _do(self, deed: Callable[[], Awaitable[None]]) -> None:
+    @work(group="execution-deeds")
+    async def _do(self, deed: Callable[[], Awaitable[None]]) -> None:
         """In the background; what is refused is said."""
-
-        async def done() -> None:
-            try:
-                await deed()
-            except SchedulerError as error:
-                self._toast(str(error), bad=True)
-
-        self.run_worker(done(), group="execution-deeds")
+        try:
+            await deed()
+        except SchedulerError as error:
+            self._toast(str(error), bad=True)
 
 
 def _content(line: list[Part]) -> Content:

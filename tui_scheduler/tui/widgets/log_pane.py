@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from rich.cells import cell_len
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -125,10 +125,11 @@ class LogPane(Vertical):
         if not self.is_mounted:
             return
         if self.is_on_show:
-            self.run_worker(self._poll(), group="log", exclusive=True)
+            self._poll()
         else:  # nobody looks: nobody is asked
             self._timer = self.set_timer(EVERY_S, self._ask)
 
+    @work(group="log", exclusive=True)  # not run_worker with a coroutine: replaced before it began it would warn
     async def _poll(self) -> None:
         try:
             await self._read()
@@ -300,13 +301,10 @@ class LogPane(Vertical):
         view = await self.desk.ask(lambda control: control.job(row.job_id))
         copy_text(self.app, as_curl(view.job.spec.request), "the request as curl")
 
-    def _do(self, deed: Callable[[], Awaitable[None]]) -> None:
+    @work(group="log-deeds")
+    async def _do(self, deed: Callable[[], Awaitable[None]]) -> None:
         """In the background; what is refused is said."""
-
-        async def done() -> None:
-            try:
-                await deed()
-            except SchedulerError as error:
-                self._toast(str(error), bad=True)
-
-        self.run_worker(done(), group="log-deeds")
+        try:
+            await deed()
+        except SchedulerError as error:
+            self._toast(str(error), bad=True)
