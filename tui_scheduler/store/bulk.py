@@ -25,8 +25,8 @@ from tui_scheduler.store.handover import LOCK_TIMER, free_job
 from tui_scheduler.store.hot import rows, run_many
 from tui_scheduler.store.jobs import INSERT_MANUAL
 
-CHUNK: Final = 200
-"""Jobs in one transaction: some 50 ms, so that a running engine hardly notices."""
+CHUNK: Final = 100
+"""Jobs in one transaction: some 40 ms of computing, so that a running engine hardly notices."""
 
 _PAUSE_S: Final = 0.005
 """Between two transactions: whoever waits for the store in this process gets it, which a lock alone does not see to."""

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 Kind = Literal["sqlite", "postgresql"]
 
-NEXT_CHANGE_NO: Final = text("UPDATE meta SET value = value + 1 WHERE name = 'change_no' RETURNING value")
+NEXT_CHANGE_NO: Final = "UPDATE meta SET value = value + 1 WHERE name = 'change_no' RETURNING value"
 """Primary key of `meta`. The row stays locked to the end of the transaction, so numbers follow the order of commits."""
 
 _IN_LIKE: Final = re.compile(r"[%_\\]")
@@ -48,7 +48,7 @@ class Dialect(ABC):
 
     def next_change_no(self, connection: Connection) -> int:
         """The number of an edit. A later number is always committed later. `serialize_edits` goes first."""
-        return int(connection.execute(NEXT_CHANGE_NO).scalar_one())
+        return int(connection.exec_driver_sql(NEXT_CHANGE_NO).scalar_one())
 
     @abstractmethod
     def lock_timers(self, connection: Connection, job_keys: Collection[int]) -> None:
