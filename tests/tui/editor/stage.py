@@ -87,8 +87,9 @@ class Bench:
         return self.form.row(key).entry
 
     def shown(self, selector: str) -> str:
-        """What a widget of the top screen says."""
-        return str(self.app.screen.query_one(selector).render())
+        """What a widget of the top screen says; nothing while it is not there."""
+        found = self.app.screen.query(selector)
+        return str(found.first().render()) if found else ""
 
     def toasts(self) -> str:
         return "\n".join(note.message for note in self.app._notifications)

@@ -43,7 +43,7 @@ class FieldRow(Horizontal):
     def __init__(self, field: Field, text: str) -> None:
         super().__init__()
         self.field = field
-        self.entry: Widget = _entry_for(field)
+        self.entry: Widget = _entry_for(field, text)
         self._entry = cast(Entry, self.entry)
         self._text = text
         self._label = Static(f"  {field.label}", classes="label", markup=False)
@@ -77,12 +77,12 @@ class FieldRow(Horizontal):
         self.post_message(self.Edited(self))
 
 
-def _entry_for(field: Field) -> Widget:
+def _entry_for(field: Field, text: str) -> Widget:
     match field.kind:
         case Kind.LINES:
             return TextEntry(field)
         case Kind.PICK:
-            return PickEntry(field)
+            return PickEntry(field, text)
         case Kind.FLAG:
             return FlagEntry()
         case _:

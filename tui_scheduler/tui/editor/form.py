@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widget import Widget
 
 from tui_scheduler.domain.errors import Invalid
 from tui_scheduler.tui.editor.field_row import FieldRow
@@ -59,6 +59,8 @@ class Form(VerticalScroll, can_focus=False):
         entry = self.row(key).entry
         self.call_after_refresh(entry.focus)  # the row may just have been made
 
-    def reachable(self) -> list[Widget]:
-        """What Tab goes through, in order."""
-        return [widget for widget in self.screen.focus_chain if self in widget.ancestors]
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Textual scrolls to what has the focus at once, which is too early for a row that was just made."""
+        row = next((node for node in event.widget.ancestors_with_self if isinstance(node, FieldRow)), None)
+        if row is not None:
+            self.call_after_refresh(row.scroll_visible, animate=False)

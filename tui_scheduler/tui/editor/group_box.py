@@ -63,6 +63,7 @@ class GroupTitle(Widget):
         box = self.parent
         if isinstance(box, GroupBox) and self.group.summary is not None:
             box.open(not box.is_open)
+            self.call_after_refresh(box.scroll_visible, animate=False)
 
 
 class GroupBox(Vertical):

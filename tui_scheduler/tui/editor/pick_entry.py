@@ -21,10 +21,10 @@ class PickEntry(Select[str]):
     PickEntry:ansi > SelectCurrent { background: ansi_default; }
     """
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, text: str) -> None:
         options = [(words, value) for value, words in field.options]
-        super().__init__(options, allow_blank=False, value=field.options[0][0], compact=True)
-        self._last = field.options[0][0]
+        super().__init__(options, allow_blank=False, value=text, compact=True)
+        self._last = text
 
     def entered(self) -> str:
         return str(self.value)
@@ -33,6 +33,7 @@ class PickEntry(Select[str]):
         self._last = text
         with self.prevent(Select.Changed):
             self.value = text
+        self._value = text  # what Select begins with when it is mounted: before that it does not see `value` change
 
     def _on_mount(self, event: events.Mount) -> None:
         # Mounted while the app ends it has no parts, which Select takes for granted.

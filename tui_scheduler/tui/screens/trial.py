@@ -10,6 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
+from textual.worker import WorkType
 
 from tui_scheduler.control.views import Trial
 from tui_scheduler.domain.durations import show_duration
@@ -73,7 +74,8 @@ class TrialScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self._show_progress()
         self.set_interval(_TICK_S, self._show_progress)
-        self.run_worker(self._send(), group="trial")
+        sending: WorkType[None] = self._send
+        self.run_worker(sending, group="trial")
 
     async def _send(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Final
 
 from textual import events, on
@@ -13,6 +14,7 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
+from textual.worker import WorkType
 
 from tui_scheduler.control.views import JobView
 from tui_scheduler.domain.curl import CurlRequest
@@ -145,11 +147,11 @@ class EditorPane(Vertical):
 
     async def edit(self, job_id: str, *, body: bool = False) -> None:
         """Show a job to edit it: the focus comes here, or `body` opens $EDITOR. Asks before anything unsaved goes."""
-        self._do(self._edit(job_id, body=body))
+        self._do(partial(self._edit, job_id, body=body))
 
     async def create(self, spec: JobSpec | None = None) -> None:
         """Start a new job, filled in from `spec`. Asks before anything unsaved goes."""
-        self._do(self._create(spec))
+        self._do(partial(self._create, spec))
 
     def focus_inside(self) -> None:
         """Give the focus to the first field, or the one that had it last."""
@@ -163,7 +165,7 @@ class EditorPane(Vertical):
     def back(self) -> bool:
         """Undo one step: leave a list, a field, ask about what is unsaved. False: nothing to undo."""
         if self.is_dirty:
-            self._do(self._leave())
+            self._do(self._leave)
             return True
         if not self.has_focus_within:
             return False
@@ -196,7 +198,7 @@ class EditorPane(Vertical):
         """Show the job that the cursor rests on, unless something is being made here."""
         if self.is_dirty or (self._is_new and self.has_focus_within):
             return
-        self.run_worker(self._look(self._wanted), group="look", exclusive=True)
+        self._start(partial(self._look, self._wanted), "look", exclusive=True)
 
     async def _look(self, job_id: str | None) -> None:
         if job_id is None:
@@ -313,7 +315,7 @@ class EditorPane(Vertical):
         self._show_reading(texts)
         spec = self._reading.spec
         if spec is not None and not self._reading.errors:
-            self.run_worker(self._ask_notices(spec), group="check", exclusive=True)
+            self._start(partial(self._ask_notices, spec), "check", exclusive=True)
         else:
             self.workers.cancel_group(self, "check")
             self._aside.notice(())
@@ -392,7 +394,7 @@ class EditorPane(Vertical):
 
     def _poll(self) -> None:
         if self._is_on_show and self._view is not None and not self._is_saving:
-            self.run_worker(self._look_elsewhere(self._view.job.id), group="look", exclusive=True)
+            self._start(partial(self._look_elsewhere, self._view.job.id), "look", exclusive=True)
 
     async def _look_elsewhere(self, job_id: str) -> None:
         """Show what others changed; say so where that would overwrite what is typed."""
@@ -419,8 +421,12 @@ class EditorPane(Vertical):
 
     # --- actions
 
-    def _do(self, work: Coroutine[None, None, object]) -> None:
-        self.run_worker(work, group="do")
+    def _do(self, work: WorkType[object]) -> None:
+        self._start(work, "do")
+
+    def _start(self, work: WorkType[object], group: str, *, exclusive: bool = False) -> None:
+        """Functions, not coroutines: one that the end of the app keeps from starting is nothing left over."""
+        self.run_worker(work, group=group, exclusive=exclusive)
 
     def _warn(self, message: str) -> None:
         self.app.notify(inert(message), severity="error", markup=False)
@@ -433,7 +439,7 @@ class EditorPane(Vertical):
 
     def action_save(self) -> None:
         if self._has_job() and not self._is_saving:
-            self._do(self._save())
+            self._do(self._save)
 
     async def _save(self) -> bool:
         """Whether the job is stored as it stands here."""
@@ -535,12 +541,12 @@ class EditorPane(Vertical):
         self.app.push_screen(TrialScreen(self.desk, spec))
 
     def action_paste_curl(self) -> None:
-        self._do(self._paste_curl(""))
+        self._do(partial(self._paste_curl, ""))
 
     @on(LineEntry.CurlPasted)
     def _curl_pasted(self, message: LineEntry.CurlPasted) -> None:
         message.stop()
-        self._do(self._paste_curl(message.command))
+        self._do(partial(self._paste_curl, message.command))
 
     async def _paste_curl(self, command: str) -> None:
         found = await self.app.push_screen_wait(CurlScreen(command))
