@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from tests.tui import fake
 from tests.tui.fake import SECOND, FakeControl
 from tui_scheduler.control.views import AttemptView, Metrics, NodeView
-from tui_scheduler.domain.execution import State, Trigger
+from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import Job, JobSpec, JobState, JobType, Overlap, Request, SuccessRule
 from tui_scheduler.domain.retry import RetryPolicy
+from tui_scheduler.domain.schedule import parse_schedule
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+NOW = fake.NOW + 7 * SECOND + 250_000
+"""A moment at which little is due: 2026-11-23 16:00:07.250 UTC."""
 NODE = "4f1c6d6e-0000-4000-8000-000000000001"
 
 
@@ -22,7 +28,6 @@ class Line:
     name: str
     schedule: str
     runs: str
-    every: int
     tags: tuple[str, ...] = ()
     queue: str = "default"
     state: JobState = JobState.ACTIVE
@@ -32,28 +37,28 @@ class Line:
 
 
 LINES = (
-    Line("cache warmer: front page", "*/5 * * * * *", "............", 5 * SECOND, ("web",), method="GET"),
-    Line("heartbeat to the status page", "* * * * * *", "............", SECOND, ("ops",), drift=400, duration=2_100),
-    Line("billing: charge due invoices", "0 */10 * * * *", "........xxx", 10 * MINUTE, ("money", "prod"), "billing"),
-    Line("billing: dunning letters", "0 0 9 * * MON-FRI", "......", 24 * HOUR, ("money",), "billing"),
-    Line("reports: nightly sales", "0 30 2 * * *", ".........", 24 * HOUR, ("report",), "reports", duration=8_400_000),
-    Line("reports: weekly digest", "0 0 8 * * MON", "....", 168 * HOUR, ("report",), "reports"),
-    Line("search: reindex changed", "30 * * * * *", "......s..s..", MINUTE, ("search",), duration=41_000_000),
-    Line("search: full reindex", "0 0 3 * * SUN", "..", 168 * HOUR, ("search",), state=JobState.PAUSED),
-    Line("webhooks: deliver outbox", "*/2 * * * * *", "....x.......", 2 * SECOND, ("prod",), "webhooks", drift=1_700),
-    Line("webhooks: partner Nagoya", "*/15 * * * * *", "...........r", 15 * SECOND, ("partner",), "webhooks"),
-    Line("mail: flush queue", "*/10 * * * * *", "............", 10 * SECOND, ("mail",), "mail", duration=230_000),
-    Line("mail: bounce sweep", "0 15 * * * *", ".....", HOUR, ("mail",), "mail"),
-    Line("backup: snapshot volumes", "0 0 1 * * *", ".......x.", 24 * HOUR, ("ops", "prod"), duration=184_000_000),
-    Line("backup: verify restore", "0 0 4 1 * *", "..", 720 * HOUR, ("ops",)),
-    Line("certificates: renew", "0 17 5 * * *", ".....", 24 * HOUR, ("ops",)),
-    Line("metrics: roll up minutes", "5 * * * * *", "............", MINUTE, ("metrics",), duration=90_000),
-    Line("inventory: sync warehouse 7", "20 */5 * * * *", "..........xx", 5 * MINUTE, ("stock", "prod"), drift=2_300),
-    Line("prices: import feed", "@every 90s", "............", 90 * SECOND, ("stock",), duration=640_000),
-    Line("launch: open the shop", "@at 2026-12-01T09:00:00+01:00", "", HOUR, ("launch",)),
-    Line("trial: expire accounts", "0 5 0 * * *", "......", 24 * HOUR, ("money",)),
-    Line("old: migrate avatars", "@at 2026-11-20T08:00:00Z", ".", 80 * HOUR, (), state=JobState.FINISHED),
-    Line("ünïcode ✓ 東京の在庫", "45 * * * * *", "............", MINUTE, ("partner",)),
+    Line("cache warmer: front page", "*/5 * * * * *", "............", ("web",), method="GET"),
+    Line("heartbeat to the status page", "* * * * * *", "............", ("ops",), drift=400, duration=2_100),
+    Line("billing: charge due invoices", "0 */10 * * * *", "........xxx", ("money", "prod"), "billing"),
+    Line("billing: dunning letters", "0 0 9 * * MON-FRI", "......", ("money",), "billing"),
+    Line("reports: nightly sales", "0 30 2 * * *", ".........", ("report",), "reports", duration=8_400_000),
+    Line("reports: weekly digest", "0 0 8 * * MON", "....", ("report",), "reports"),
+    Line("search: reindex changed", "30 * * * * *", "......s..s..", ("search",), duration=41_000_000),
+    Line("search: full reindex", "0 0 3 * * SUN", "..", ("search",), state=JobState.PAUSED),
+    Line("webhooks: deliver outbox", "*/2 * * * * *", "....x.......", ("prod",), "webhooks", drift=1_700),
+    Line("webhooks: partner Nagoya", "*/15 * * * * *", "...........r", ("partner",), "webhooks"),
+    Line("mail: flush queue", "*/10 * * * * *", "............", ("mail",), "mail", duration=230_000),
+    Line("mail: bounce sweep", "0 15 * * * *", ".....", ("mail",), "mail"),
+    Line("backup: snapshot volumes", "0 0 1 * * *", ".......x.", ("ops", "prod"), duration=184_000_000),
+    Line("backup: verify restore", "0 0 4 1 * *", "..", ("ops",)),
+    Line("certificates: renew", "0 17 5 * * *", ".....", ("ops",)),
+    Line("metrics: roll up minutes", "5 * * * * *", "............", ("metrics",), duration=90_000),
+    Line("inventory: sync warehouse 7", "20 */5 * * * *", "..........xx", ("stock", "prod"), drift=2_300),
+    Line("prices: import feed", "@every 90s", "............", ("stock",), duration=640_000),
+    Line("launch: open the shop", "@at 2026-12-01T09:00:00+01:00", "", ("launch",)),
+    Line("trial: expire accounts", "0 5 0 * * *", "......", ("money",)),
+    Line("old: migrate avatars", "@at 2026-11-20T08:00:00Z", ".", (), state=JobState.FINISHED),
+    Line("ünïcode ✓ 東京の在庫", "45 * * * * *", "............", ("partner",)),
 )
 
 _STATES = {".": State.SUCCEEDED, "x": State.FAILED, "s": State.SKIPPED, "r": State.RETRYING}
@@ -65,7 +70,7 @@ _ERRORS = {
 
 def office() -> FakeControl:
     """The usual scene: a few things fail, one retries, one is slow, most go well."""
-    control = FakeControl()
+    control = FakeControl(NOW)
     for line in LINES:
         _tell(control, _make(control, line), line)
     digest = _job(control, "search: reindex changed")
@@ -75,6 +80,11 @@ def office() -> FakeControl:
         {}, 1_284_113, 1_279_902, 3_107, 2_411, 1_104, 0, 41, 3, 2, control.clock - SECOND, 900, 3_400, nodes
     )
     return control
+
+
+def empty() -> FakeControl:
+    """A store with nothing in it."""
+    return FakeControl(NOW)
 
 
 def failed_run(control: FakeControl) -> str:
@@ -122,21 +132,25 @@ def _make(control: FakeControl, line: Line) -> Job:
 
 def _tell(control: FakeControl, job: Job, line: Line) -> None:
     status, error = _ERRORS.get(line.name, (500, "status 500"))
-    for back, sign in enumerate(reversed(line.runs)):
-        # Spread within the second, so that no two lines of the log depend on which was written first.
-        ago = back * line.every + (job.key * 37_000) % SECOND + SECOND // 4
+    for sign, at in zip(reversed(line.runs), _instants(job, control.clock), strict=False):
         state = _STATES[sign]
         known: dict[str, object] = {}
         if state in {State.SUCCEEDED, State.FAILED}:
-            known = {"duration": line.duration, "started_at": control.clock - ago + line.drift}
-            known["finished_at"] = control.clock - ago + line.drift + min(line.duration, ago // 2)
+            known = {"duration": line.duration, "started_at": at + line.drift}
+            known["finished_at"] = at + line.drift + min(line.duration, (control.clock - at) // 2)
         if state is State.FAILED:
             known |= {"attempt": 3, "http_status": status, "error": error}
         if state is State.RETRYING:
             known |= {"attempt": 2, "error": "timeout: no response within 10 s", "http_status": None}
-        if line.name == "launch: open the shop":
-            known["trigger"] = Trigger.MANUAL
-        control.happened(job, state, ago=ago, **known)
+        control.happened(job, state, ago=control.clock - at, **known)
+
+
+def _instants(job: Job, now: int) -> Iterator[int]:
+    """The instants of a job up to now, latest first."""
+    schedule = parse_schedule(job.spec.schedule, job.spec.timezone, created_at=now - 100 * DAY)
+    while (at := schedule.last_between(now - 400 * DAY, now)) is not None:
+        yield at
+        now = at - 1
 
 
 def _job(control: FakeControl, name: str) -> Job:

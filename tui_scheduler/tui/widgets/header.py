@@ -48,7 +48,7 @@ class Header(Widget):
         self.metrics: Metrics | None = None
         self.health: Health | None = None
         self._every = every
-        self._firings = Firings()
+        self.firings = Firings()
         self._failures = 0
         self._timer: Timer | None = None
 
@@ -72,7 +72,7 @@ class Header(Widget):
         else:
             self._failures = 0
             self.metrics, self.health = metrics, health
-            self._firings.see(metrics, self.desk.now())
+            self.firings.see(metrics, self.desk.now())
         self.refresh()
         self._ask_soon(self._every * next_wait(self._failures))
 
@@ -123,13 +123,13 @@ class Header(Widget):
         if metrics is None:
             return []
         now = self.desk.now()
-        line = sparkline(self._firings.rates(now, bars), bars)
+        line = sparkline(self.firings.rates(now, bars), bars)
         drift = f"p99 {duration(metrics.drift_p99)}"
         late = f"late {count(metrics.late)}"
         if metrics.late and metrics.oldest_late is not None and not short:
             late += f" by {duration(max(now - metrics.oldest_late, 0) // SECOND * SECOND)}"
         return [
-            Piece(f"{per_second(self._firings.rate(now)):>6} {line}", 1, "$accent"),
+            Piece(f"{per_second(self.firings.rate(now)):>6} {line}", 1, "$accent"),
             Piece(drift if short else f"drift p50 {duration(metrics.drift_p50)} {drift}", 4),
             Piece(f"in flight {count(metrics.in_flight)}", 6 if short else 5),
             Piece(late, 3, "$warning bold" if metrics.late else ""),
