@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Final
 
-from textual import events, on
-from textual.app import ComposeResult, SuspendNotSupported
-from textual.containers import Container, Vertical
-from textual.content import Content
+from textual import on
+from textual.app import SuspendNotSupported
 from textual.message import Message
-from textual.timer import Timer
-from textual.widget import Widget
-from textual.widgets import Static
 from textual.worker import WorkType
 
 from tui_scheduler.control.views import JobView
@@ -23,37 +18,22 @@ from tui_scheduler.domain.errors import Invalid, NotFound, SchedulerError
 from tui_scheduler.domain.job import JobSpec
 from tui_scheduler.tui.actions import Place, bindings
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.editor.aside import Aside
-from tui_scheduler.tui.editor.draft import NEW_JOB, Reading, differences, read_and_check, texts_of
+from tui_scheduler.tui.editor.draft import NEW_JOB, differences, read_and_check, texts_of
 from tui_scheduler.tui.editor.external import Edited, edit_text
-from tui_scheduler.tui.editor.field_row import FieldRow
 from tui_scheduler.tui.editor.fields import FIELDS
-from tui_scheduler.tui.editor.form import Form
 from tui_scheduler.tui.editor.line_entry import LineEntry
 from tui_scheduler.tui.editor.saving import Stored, create, update, way_back
-from tui_scheduler.tui.fitting import shortened
+from tui_scheduler.tui.editor.sheet import JobSheet
 from tui_scheduler.tui.formatting import inert
 from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
 from tui_scheduler.tui.screens.conflict import MINE, THEIRS, ConflictScreen
 from tui_scheduler.tui.screens.curl import CurlScreen
 from tui_scheduler.tui.screens.trial import TrialScreen
 
-TYPING_S: Final = 0.15
-"""How long the keys rest before what was typed is looked at."""
-
-PASSING_S: Final = 0.08
-"""How long the cursor rests on a job before it is asked for."""
-
-POLL_S: Final = 2.0
-TICK_S: Final = 1.0
-_SIDE_BY_SIDE: Final = 74
-"""Columns from which the preview has room beside the fields."""
-
-_NOTHING: Final = "No job to show.\n\nc creates one."
 _FIRST_FIELD: Final = "name"
 
 
-class EditorPane(Vertical):
+class EditorPane(JobSheet):
     """Shows a job, edits it, or starts a new one. What is typed and not saved is never lost without asking."""
 
     BINDINGS = bindings(Place.EDITOR)
@@ -91,59 +71,9 @@ class EditorPane(Vertical):
         """The user is done here: back to the jobs."""
 
     def __init__(self, desk: Desk, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self.desk = desk
+        super().__init__(desk, id=id)
         self.edit_outside: Callable[[str], Edited] = self._edit_outside
         """Lets the user edit a text in another program; a test has no terminal to lend."""
-        self._view: JobView | None = None
-        """What is stored, None for a new job and while nothing is shown."""
-        self._wanted: str | None = None
-        """The job that the cursor came to last."""
-        self._is_new = False
-        self._base: dict[str, str] = texts_of(NEW_JOB)
-        """The texts that nothing is unsaved against."""
-        self._reading = Reading(None, {})
-        self._form: Form | None = None
-        self._last: Widget | None = None
-        self._newer: int | None = None
-        """The version that is stored meanwhile, when it is not the one that is edited."""
-        self._is_saving = False
-        self._passing: Timer | None = None
-        self._typing: Timer | None = None
-
-    def compose(self) -> ComposeResult:
-        yield Static(Content(_NOTHING), id="nothing")
-        with Container(id="parts") as parts:
-            parts.display = False
-            yield Aside(self.desk)
-
-    def on_mount(self) -> None:
-        self._show_title()
-        self.set_interval(TICK_S, self._tick)
-        self.set_interval(POLL_S, self._poll)
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width >= _SIDE_BY_SIDE, "-beside")
-        self.set_class(event.size.height < 24, "-low")
-        self._show_title()
-        self.call_after_refresh(self._aside.draw)
-
-    # --- what others ask for
-
-    @property
-    def is_dirty(self) -> bool:
-        """Whether something was typed that is not stored."""
-        return self._form is not None and (self._is_new or self._view is not None) and self._texts() != self._base
-
-    async def show(self, job_id: str | None) -> None:
-        """Show a job, as the cursor comes by (None: nothing). Does nothing while there is something unsaved."""
-        self._wanted = job_id
-        if self._passing is not None:
-            self._passing.stop()
-        if self._view is None and not self._is_new:
-            self._pass_by()
-        else:
-            self._passing = self.set_timer(PASSING_S, self._pass_by)
 
     async def edit(self, job_id: str, *, body: bool = False) -> None:
         """Show a job to edit it: the focus comes here, or `body` opens $EDITOR. Asks before anything unsaved goes."""
@@ -192,29 +122,6 @@ class EditorPane(Vertical):
             self._drop()
         return answer == "discard"
 
-    # --- which job is shown
-
-    def _pass_by(self) -> None:
-        """Show the job that the cursor rests on, unless something is being made here."""
-        if self.is_dirty or (self._is_new and self.has_focus_within):
-            return
-        self._start(partial(self._look, self._wanted), "look", exclusive=True)
-
-    async def _look(self, job_id: str | None) -> None:
-        if job_id is None:
-            self._clear()
-            return
-        try:
-            view = await self.desk.ask(lambda control: control.job(job_id))
-        except NotFound:
-            if not self.is_dirty and self._wanted == job_id:
-                self._clear()
-            return
-        except SchedulerError:
-            return  # the app says that the store cannot be read; what is on show stays
-        if not self.is_dirty and self._wanted == job_id and not (self._is_new and self.has_focus_within):
-            await self._load(view)
-
     async def _edit(self, job_id: str, *, body: bool) -> None:
         is_here = self._view is not None and self._view.job.id == job_id
         if not is_here:
@@ -252,184 +159,8 @@ class EditorPane(Vertical):
             self._is_new = False
             self._clear()
 
-    async def _load(self, view: JobView) -> None:
-        """Show what is stored."""
-        is_other = self._view is None or self._view.job.id != view.job.id
-        if not is_other and self._view is not None and self._view.job.version == view.job.version:
-            self._view = view
-            return
-        self._take(view)
-        await self._enter(self._base, afresh=is_other)
-
-    def _take(self, view: JobView) -> None:
-        self._view, self._is_new, self._newer = view, False, None
-        self._base = texts_of(view.job.spec)
-
-    def _drop(self) -> None:
-        """Give up what is unsaved."""
-        if self._view is None:
-            self._is_new = False
-            self._clear()
-        elif self._form is not None:
-            self._form.enter(self._base)
-            self._look_again()
-
-    def _clear(self) -> None:
-        self._view, self._is_new, self._newer = None, False, None
-        self._base = self._texts()
-        self.query_one("#parts").display = False
-        self.query_one("#nothing").display = True
-        self._show_title()
-
-    async def _enter(self, texts: Mapping[str, str], *, afresh: bool) -> None:
-        if self._form is None:
-            self._form = Form(texts)
-            await self.query_one("#parts").mount(self._form, before=0)
-        else:
-            self._form.enter(texts, afresh=afresh)
-        self.query_one("#nothing").display = False
-        self.query_one("#parts").display = True
-        self._aside.notice(())
-        self._look_again()
-
-    # --- what is typed
-
-    def _texts(self) -> dict[str, str]:
-        return dict(self._base) if self._form is None else self._form.texts()
-
-    @on(FieldRow.Edited)
-    def _edited(self, message: FieldRow.Edited) -> None:
-        message.stop()
-        if self._typing is not None:
-            self._typing.stop()
-        self._typing = self.set_timer(TYPING_S, self._look_again)
-
-    def _look_again(self) -> None:
-        """Read what is entered, and say what is wrong with it and what it means."""
-        if self._form is None or not (self._is_new or self._view is not None):
-            return
-        texts = self._texts()
-        stored = None if self._view is None else self._view.job
-        self._reading = read_and_check(texts, self.desk.now(), stored)
-        self._aside.foresee(texts, self._reading, self._base, None if stored is None else stored.created_at)
-        self._show_reading(texts)
-        spec = self._reading.spec
-        if spec is not None and not self._reading.errors:
-            self._start(partial(self._ask_notices, spec), "check", exclusive=True)
-        else:
-            self.workers.cancel_group(self, "check")
-            self._aside.notice(())
-
-    def _show_reading(self, texts: Mapping[str, str]) -> None:
-        if self._form is not None:
-            self._form.tell(texts, self._reading.errors, self._aside.words)
-        self._show_title()
-        self._say()
-
-    async def _ask_notices(self, spec: JobSpec) -> None:
-        job_id = None if self._view is None else self._view.job.id
-        try:
-            self._aside.notice(await self.desk.ask(lambda control: control.check(spec, job_id=job_id)))
-        except Invalid as error:
-            self._add_error(error)
-        except SchedulerError:
-            self._aside.notice(())  # saving will say it
-
-    def _add_error(self, error: Invalid) -> None:
-        self._reading = Reading(self._reading.spec, {**self._reading.errors, error.field: error})
-        self._show_reading(self._texts())
-
-    # --- what is shown
-
-    def _title_of_job(self) -> str:
-        spec = None if self._view is None else self._view.job.spec
-        return "" if spec is None else spec.name or spec.request.url
-
-    def _show_title(self) -> None:
-        """All of it in the title: where there is no frame there is no second line."""
-        is_open = self._is_new or self._view is not None
-        remarks = []
-        if self._newer is not None:
-            remarks.append(f"▲ v{self._newer} elsewhere")
-        if is_open and self.is_dirty:
-            remarks.append("● unsaved")
-            if self._reading.errors:
-                remarks.append(f"× {len(self._reading.errors)} wrong")
-        what = []
-        if self._view is not None:
-            version = f"v{self._view.job.version}"
-            room = self.size.width - len(" · ".join(["Editor", version, *remarks])) - 9
-            what = [shortened(inert(self._title_of_job()[:200]), max(room, 8)), version]
-        elif self._is_new:
-            what = ["new job"]
-        self.border_title = Content(" · ".join(["Editor", *what, *remarks]))
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        self._last = event.widget
-        self._say()
-
-    def _say(self) -> None:
-        focused = self.screen.focused
-        path = [] if focused is None else focused.ancestors_with_self
-        row = next((node for node in path if isinstance(node, FieldRow)), None)
-        self._aside.say(row, self._reading.errors if self.is_dirty or row is not None else {})
-
-    @property
-    def _aside(self) -> Aside:
-        return self.query_one(Aside)
-
-    @property
-    def _is_on_show(self) -> bool:
-        return self._form is not None and self.display and bool(self.region) and self.screen.is_current
-
-    def _tick(self) -> None:
-        """Countdowns go on; a run that has come makes room for another."""
-        if not self._is_on_show or not (self._is_new or self._view is not None):
-            return
-        if self._aside.is_behind:
-            created_at = None if self._view is None else self._view.job.created_at
-            self._aside.foresee(self._texts(), self._reading, self._base, created_at)
-        else:
-            self._aside.draw()
-
-    def _poll(self) -> None:
-        if self._is_on_show and self._view is not None and not self._is_saving:
-            self._start(partial(self._look_elsewhere, self._view.job.id), "look", exclusive=True)
-
-    async def _look_elsewhere(self, job_id: str) -> None:
-        """Show what others changed; say so where that would overwrite what is typed."""
-        try:
-            view = await self.desk.ask(lambda control: control.job(job_id))
-        except NotFound:
-            if not self.is_dirty:
-                self._clear()
-            return
-        except SchedulerError:
-            return
-        if self._view is None or self._view.job.id != job_id or self._is_saving:
-            return
-        if not self.is_dirty:
-            await self._load(view)
-        elif view.job.version > self._view.job.version and texts_of(view.job.spec) != self._base:
-            self._newer = view.job.version
-            self._show_title()
-
-    async def refresh_now(self) -> None:
-        """Ask anew for the job on show."""
-        if self._view is not None:
-            await self._look_elsewhere(self._view.job.id)
-
-    # --- actions
-
     def _do(self, work: WorkType[object]) -> None:
         self._start(work, "do")
-
-    def _start(self, work: WorkType[object], group: str, *, exclusive: bool = False) -> None:
-        """Functions, not coroutines: one that the end of the app keeps from starting is nothing left over."""
-        self.run_worker(work, group=group, exclusive=exclusive)
-
-    def _warn(self, message: str) -> None:
-        self.app.notify(inert(message), severity="error", markup=False)
 
     def _has_job(self) -> bool:
         if self._form is not None and (self._is_new or self._view is not None):
