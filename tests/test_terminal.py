@@ -10,7 +10,8 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
+from io import StringIO
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -241,10 +242,16 @@ def test_the_terminal_gets_back_what_it_had(monkeypatch: pytest.MonkeyPatch) -> 
         state = TerminalModes()
         state.show_first("tui-scheduler")
         assert not termios.tcgetattr(theirs)[3] & termios.ECHO
+        with state.writing() as may_write:
+            assert may_write
         state.restore()
+        with state.writing() as may_write:
+            assert not may_write
         state.restore()
         assert termios.tcgetattr(theirs) == before
-        written = os.read(ours, 65_536).decode()
+        written = ""
+        while "\x1b[?1049l" not in written:
+            written += os.read(ours, 65_536).decode()
     os.close(ours)
     assert written.index("\x1b[?1049h") < written.index("Starting") < written.index("\x1b[?1049l")
     assert written.count("\x1b[?1049l") == 1  # again, it would move the cursor
@@ -263,8 +270,30 @@ class Gone:
         return 99
 
 
+class Open:
+    """A screen that may be written to, and what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+
+    def now_alternate(self, is_on: bool) -> None:
+        self.told.append(is_on)
+
+    def writing(self) -> AbstractContextManager[bool]:
+        return nullcontext(True)
+
+
+def test_whoever_keeps_the_modes_hears_of_the_alternate_screen_once_it_is_written() -> None:
+    screen, written = Open(), StringIO()
+    stream = LastingStream(written, screen)
+    for text in ("\x1b[?1049h", "hello", "\x1b[?1049l"):
+        stream.write(text)
+    assert screen.told == [True, False]
+    assert written.getvalue().endswith("hello\x1b[?1049l")
+
+
 def test_a_terminal_that_is_gone_takes_everything() -> None:
-    stream = LastingStream(cast("TextIO", Gone()))
+    stream = LastingStream(cast("TextIO", Gone()), Open())
     assert stream.write("hello") == 5
     stream.flush()
     assert stream.write("again") == 5

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import termios
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H"
@@ -26,6 +28,8 @@ _RESET: Final = (
 _LEAVE_ALTERNATE: Final = "\x1b[?1049l"
 """Not so this: where the alternate screen was left already, it takes the cursor back to where it was then."""
 
+_PATIENCE_S: Final = 0.5
+
 
 class TerminalModes:
     """The modes of the terminal on standard input, as they were when this was made."""
@@ -33,6 +37,14 @@ class TerminalModes:
     def __init__(self) -> None:
         self._before = termios.tcgetattr(sys.stdin.fileno())
         self._is_alternate = False
+        self._guard = threading.Lock()
+        self._is_restored = False
+
+    @contextmanager
+    def writing(self) -> Iterator[bool]:
+        """Everybody else writes within this, and only where it says True: not once the modes are restored."""
+        with self._guard:
+            yield not self._is_restored
 
     def now_alternate(self, is_on: bool) -> None:
         """Somebody else has switched the alternate screen on or off."""
@@ -51,6 +63,10 @@ class TerminalModes:
         """As it was. From any thread or a signal handler, any number of times; a terminal that is gone, or that takes
         nothing at the moment, is no trouble.
         """
+        is_ours = self._guard.acquire(timeout=_PATIENCE_S)  # who writes may wait for a terminal that takes nothing
+        self._is_restored = True
+        if is_ours:
+            self._guard.release()
         _write(_RESET + _LEAVE_ALTERNATE * self._is_alternate)
         self._is_alternate = False
         with suppress(termios.error):

@@ -84,7 +84,9 @@ class Opening:
 
     def trouble(self) -> str | None:
         """What the engine died of, in a sentence."""
-        return None if self._session is None or self.failure is not None else self._session.trouble()
+        if self._session is None or self.failure is not None or self.is_called_off:
+            return None
+        return self._session.trouble()
 
     def _start(self) -> None:
         try:
@@ -233,7 +235,7 @@ def _run_app(opening: Opening, ending: Ending, modes: TerminalModes, settings: S
         problems=problems,
         on_abandon=ending.abandon,
     )
-    app.driver_class = lasting_driver(modes.now_alternate)
+    app.driver_class = lasting_driver(modes)
 
     async def run() -> int | None:
         ending.watch(app, asyncio.get_running_loop())

@@ -244,3 +244,22 @@ def test_two_programs_may_share_a_database(tmp_path: Path, receiver: Target) -> 
             each.press("q")
             assert each.code(PATIENCE_S) == 0
     assert_settled(database)
+
+
+def test_a_database_that_somebody_else_holds_keeps_nobody_from_leaving(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE held (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        with terminal([], tmp_path, db=path) as shown:
+            shown.wait_for("opening")
+            shown.signal(signal.SIGTERM)
+            assert shown.code() == 0
+            shown.assert_as_before()
+        with terminal([], tmp_path, db=path) as shown:
+            shown.wait_for("opening")
+            shown.press("q")
+            shown.wait_for("again")
+            shown.press("q")
+            assert shown.code() == 130
+            shown.assert_as_before()

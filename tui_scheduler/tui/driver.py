@@ -5,35 +5,58 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
+_TAKE = "\x1b[?1049h"
+_GIVE_BACK = "\x1b[?1049l"
+
+
+class Screen(Protocol):
+    """Who keeps the terminal's modes."""
+
+    def now_alternate(self, is_on: bool) -> None:
+        """The alternate screen is taken, or given back."""
+        ...
+
+    def writing(self) -> AbstractContextManager[bool]:
+        """Whether anything may still be written; that stays so until it is left."""
+        ...
+
 
 class LastingStream:
     """Writes to `stream` for as long as that can be written to, and takes what comes after that for written."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, screen: Screen) -> None:
         self._stream = stream
+        self._screen = screen
         self.is_gone = False
 
     def write(self, text: str) -> int:
-        if not self.is_gone:
-            try:
-                self._stream.write(text)
-            except OSError:
-                self.is_gone = True
+        self._attempt(partial(self._write, text))
         return len(text)
 
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        if _TAKE in text or _GIVE_BACK in text:
+            self._stream.flush()  # from here on it is so
+            self._screen.now_alternate(text.rfind(_TAKE) > text.rfind(_GIVE_BACK))
+
     def flush(self) -> None:
-        if not self.is_gone:
-            try:
-                self._stream.flush()
-            except OSError:
-                self.is_gone = True
+        self._attempt(self._stream.flush)
+
+    def _attempt(self, call: Callable[[], object]) -> None:
+        with self._screen.writing() as may_write:
+            if may_write and not self.is_gone:
+                try:
+                    call()
+                except OSError:
+                    self.is_gone = True
 
     def fileno(self) -> int:
         return self._stream.fileno()
@@ -43,8 +66,6 @@ class LastingDriver(LinuxDriver):
     """Textual writes in a thread, which ends at the first error, and from then on waits for that thread for ever: a
     closed terminal window would keep the program from stopping in order. And it writes to standard error; this writes
     to standard output, in UTF-8 whatever the locale, so that `2>file` takes what has gone wrong and nothing else.
-
-    `on_screen` is told when the alternate screen is taken and when it is given back.
     """
 
     def __init__(
@@ -54,24 +75,18 @@ class LastingDriver(LinuxDriver):
         debug: bool = False,
         mouse: bool = True,
         size: tuple[int, int] | None = None,
-        on_screen: Callable[[bool], None] = lambda _is_ours: None,
+        screen: Screen,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._on_screen = on_screen
         terminal = os.dup((sys.__stdout__ or sys.stdout).fileno())
         stream = open(terminal, "w", encoding="utf-8", errors="replace")  # noqa: SIM115 - open as long as the driver is used
-        self._file = cast("Any", LastingStream(stream))
-
-    def start_application_mode(self) -> None:
-        self._on_screen(True)
-        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self._file = cast("Any", LastingStream(stream, screen))
 
     def stop_application_mode(self) -> None:
-        super().stop_application_mode()
         self.write("\x1b[?1016l")  # mouse in pixels, which Textual switches on and not off
-        self._on_screen(False)
+        super().stop_application_mode()
 
 
-def lasting_driver(on_screen: Callable[[bool], None]) -> type[Driver]:
-    """What an app has as its `driver_class`: it makes a `LastingDriver` that tells `on_screen`."""
-    return cast("type[Driver]", partial(LastingDriver, on_screen=on_screen))
+def lasting_driver(screen: Screen) -> type[Driver]:
+    """What an app has as its `driver_class`: it makes a `LastingDriver` on that screen."""
+    return cast("type[Driver]", partial(LastingDriver, screen=screen))
