@@ -29,6 +29,9 @@ TROUBLE_EVERY_S: Final = 24
 TROUBLE_S: Final = range(4, 12)
 """The ledger fails in these seconds of every so many, and recovers in between."""
 
+DRAIN_S: Final = 1.0
+"""How long a stop waits for answers: not long, as nothing in it matters."""
+
 _BRIEF: Final = RetryPolicy(max_attempts=3, base=SECOND // 2, cap=4 * SECOND)
 _ONCE: Final = RetryPolicy(max_attempts=1)
 _JSON: Final = (("Content-Type", "application/json"),)
@@ -210,7 +213,7 @@ class _Demo:
     def settings(self) -> Settings:
         self._folder = Path(tempfile.mkdtemp(prefix="tui-scheduler-demo-"))
         self._taken.bind((HOST, 0))  # and never listens: connections are refused, and nobody else takes the port
-        return load_settings(db=str(self._folder / "demo.db"))
+        return load_settings(db=str(self._folder / "demo.db"), drain_s=DRAIN_S)
 
     def furnish(self, control: Control, receiver: str) -> None:
         """Make the jobs. One is paused, and those that are rare are run once, so that there is something to look at."""

@@ -222,7 +222,7 @@ def test_a_database_that_cannot_be_used_is_a_sentence_after_the_screen(tmp_path:
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_the_demo_moves_and_gives_the_terminal_back(size: tuple[int, int], tmp_path: Path) -> None:
-    with terminal(["--demo"], tmp_path, size=size, drain_s=0.5) as shown:
+    with terminal(["--demo"], tmp_path, size=size) as shown:
         shown.wait_for(LIVE, "heartbeat")
         shown.wait_for("✓ 200")
         first = shown.text
