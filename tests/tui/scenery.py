@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tests.tui import fake
 from tests.tui.fake import SECOND, FakeControl
 from tui_scheduler.control.views import AttemptView, Metrics, NodeView
-from tui_scheduler.domain.execution import State
+from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import Job, JobSpec, JobState, JobType, Overlap, Request, SuccessRule
 from tui_scheduler.domain.retry import RetryPolicy
 from tui_scheduler.domain.schedule import parse_schedule
@@ -92,7 +92,7 @@ def failed_run(control: FakeControl) -> str:
     job = _job(control, "billing: charge due invoices")
     body = '{"error":"ledger is locked","retryable":true,"hint":"month end close runs until 16:30","batch":[7,8,9]}'
     known = {"attempt": 3, "response_excerpt": body, "error": "status 503", "http_status": 503, "duration": 31_400}
-    view = control.happened(job, State.FAILED, ago=4 * MINUTE, **known)
+    view = control.happened(job, State.FAILED, ago=4 * SECOND, trigger=Trigger.MANUAL, **known)
     headers = (("content-type", "application/json"), ("retry-after", "2"), ("server", "ledger/4.2"))
     at = view.fire_at
     control.attempts[view.id] = [

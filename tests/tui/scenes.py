@@ -111,9 +111,9 @@ def both(name: str, act: Act, *, is_shown: bool = False, **more: Any) -> Sequenc
 async def failed_execution(pilot: Pilot[Any]) -> None:
     """The latest of the executions that failed, in full."""
     await at_work(pilot)
-    await pilot.press("3")
-    await until(pilot, lambda: "charge due" in screen_text(pilot))
-    await pilot.press("t", "G", "enter")
+    await pilot.press("3", "t")
+    await until(pilot, lambda: "503 #3" in screen_text(pilot))
+    await pilot.press("G", "enter")
     await until(pilot, lambda: "ledger is locked" in screen_text(pilot))
     await at_rest(pilot)
 

@@ -26,7 +26,6 @@ from tui_scheduler.tui.job_deeds import JobDeeds
 from tui_scheduler.tui.job_feed import TICK_S, JobFeed
 from tui_scheduler.tui.job_model import JobModel, Read, Targets
 from tui_scheduler.tui.screens.import_crontab import ImportCrontabScreen
-from tui_scheduler.tui.screens.import_crontab import ImportCrontabScreen
 from tui_scheduler.tui.widgets.filter_line import FilterLine
 from tui_scheduler.tui.widgets.job_columns import as_text
 from tui_scheduler.tui.widgets.job_header import JobHeader
@@ -356,13 +355,6 @@ class JobsPane(Vertical):
 
     def action_create(self) -> None:
         self.post_message(self.CreateWanted())
-
-    def action_import_crontab(self) -> None:
-        self.app.push_screen(ImportCrontabScreen(self.desk), self._imported)
-
-    def _imported(self, number: int | None) -> None:
-        if number:
-            self.run_worker(self.refresh_now(), group="imported")
 
     def action_import_crontab(self) -> None:
         self.app.push_screen(ImportCrontabScreen(self.desk), self._imported)
