@@ -21,7 +21,7 @@ help:
 	@echo "make run        the terminal program           make crash     kill -9 it, again and again, and audit"
 	@echo "make serve      the JSON API, no terminal UI   make test      the tests alone"
 	@echo "make bench      measure, beside its peers      make simulate  random histories against the promise"
-	@echo "make wheel      build dist/*.whl"
+	@echo "make wheel      build dist/*.whl               make screenshots  the pictures, from their scenes"
 	@echo "make format     rewrite to the house format    make pins      pin what pyproject.toml asks for"
 	@echo "make clean      remove all of the above        (each takes ARGS=\"...\")"
 
@@ -59,6 +59,11 @@ simulate: $(DEV)
 
 bench: $(DEV)
 	$(PY) -m benchmarks $(ARGS)
+
+# Plays every scene anew, keeps what it looks like as the snapshot, and makes the pictures from those.
+screenshots: $(DEV)
+	$(PY) -m pytest tests/tui/test_snapshots.py -k test_scene --snapshot-update --quiet $(ARGS)
+	$(PY) -m tests.tui.pictures
 
 # One file for every platform and Python claimed (--universal), without the address of any registry. The second file
 # is held to the first, so that what is tested is what runs. Versions move only when they must; ARGS=--upgrade moves all,

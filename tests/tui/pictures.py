@@ -1,14 +1,13 @@
-"""Pictures of the screen: the app's own SVG, and the PNG made from it.
+"""Pictures of the screen: the SVG of a scene, and the PNG made from it.
 
-python -m tests.tui.pictures              all of screenshots/, SVG and PNG
-python -m tests.tui.pictures --scene log --into /tmp
+python -m tests.tui.pictures                         screenshots/ from the snapshots, SVG and PNG
+python -m tests.tui.pictures --scene log --into /tmp     any scene, to look at
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import re
 import struct
 import sys
 import zlib
@@ -17,28 +16,27 @@ from importlib.resources import files
 from pathlib import Path
 
 import resvg_py
-from textual.pilot import Pilot
+from pytest_textual_snapshot import normalize_svg
+from textual._doc import take_svg_screenshot
 
-from tests.tui.pilots import play
 from tests.tui.scenes import SCENES, Scene
 
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
+SNAPSHOTS = Path(__file__).parent / "__snapshots__" / "test_snapshots"
+SHOWN = tuple(scene for scene in SCENES if scene.is_shown)
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MADE_FROM = b"made-from"
 
 
 def svg_of(scene: Scene) -> str:
-    """The scene's screen, the same bytes each time."""
-    app = scene.app()
-    pictures: list[str] = []
+    """The scene's screen, played now."""
+    drawn = take_svg_screenshot(app=scene.app(), terminal_size=scene.size, run_before=scene.act)
+    return str(normalize_svg(drawn))
 
-    async def act(pilot: Pilot[int]) -> None:
-        await scene.act(pilot)
-        pictures.append(app.export_screenshot(title=app.TITLE))
 
-    play(app, act, size=scene.size)
-    # Textual numbers the classes of a picture by its content: one number less to differ for no reason.
-    return re.sub(r"\bterminal-\d+-", "terminal-", pictures[0])
+def snapshot_of(scene: Scene) -> Path:
+    """Where the snapshot of a scene is kept."""
+    return SNAPSHOTS / f"test_scene[{scene.name}].svg"
 
 
 def png_of(svg: str) -> bytes:
@@ -86,22 +84,29 @@ def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tui.pictures", description=__doc__)
-    parser.add_argument("--scene", help="those whose name contains this; else those of the README")
-    parser.add_argument("--into", type=Path, default=SCREENSHOTS)
+    parser.add_argument("--scene", help="play those whose name contains this")
+    parser.add_argument("--into", type=Path, help="a folder for them")
     options = parser.parse_args()
-    chosen = [scene for scene in SCENES if (options.scene in scene.name if options.scene else scene.is_shown)]
-    options.into.mkdir(exist_ok=True)
-    for scene in chosen:
-        svg = svg_of(scene)
-        (options.into / f"{scene.name}.svg").write_text(svg)
-        (options.into / f"{scene.name}.png").write_bytes(png_of(svg))
-        print(f"{options.into / scene.name}.svg, .png")
-    if options.into == SCREENSHOTS and not options.scene:
-        wanted = {scene.name for scene in chosen}
-        for path in SCREENSHOTS.iterdir():
-            if path.suffix in {".svg", ".png"} and path.stem not in wanted:
-                path.unlink()
+    if options.scene:
+        for scene in SCENES:
+            if options.scene in scene.name:
+                write(options.into or Path(), scene, svg_of(scene))
+        return 0
+    wanted = {scene.name for scene in SHOWN}
+    SCREENSHOTS.mkdir(exist_ok=True)
+    for path in SCREENSHOTS.iterdir():
+        if path.stem not in wanted:
+            path.unlink()
+    for scene in SHOWN:
+        write(SCREENSHOTS, scene, snapshot_of(scene).read_text(encoding="utf-8"))
     return 0
+
+
+def write(folder: Path, scene: Scene, svg: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{scene.name}.svg").write_text(svg, encoding="utf-8")
+    (folder / f"{scene.name}.png").write_bytes(png_of(svg))
+    print(folder / f"{scene.name}.png")
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ async def failed_execution(pilot: Pilot[Any]) -> None:
     await pilot.press("3", "t")
     await until(pilot, lambda: "503 #3" in screen_text(pilot))
     await pilot.press("G", "enter")
-    await until(pilot, lambda: "ledger is locked" in screen_text(pilot))
+    await until(pilot, lambda: "Retry-After" in screen_text(pilot))
     await at_rest(pilot)
 
 
