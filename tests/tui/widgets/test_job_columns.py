@@ -25,7 +25,7 @@ from tui_scheduler.tui.widgets.job_columns import (
 )
 
 MINUTE = 60 * SECOND
-WIDTHS = [1, 5, 10, 20, 25, 26, 41, 42, 60, 61, 65, 66, 71, 77, 91, 92, 104, 117, 200]
+WIDTHS = [1, 5, 10, 20, 25, 26, 41, 42, 60, 61, 69, 70, 75, 79, 91, 92, 96, 97, 104, 117, 200]
 
 ROW = JobRow(
     key=1,
@@ -46,6 +46,10 @@ ROW = JobRow(
 
 def result(state: State = State.SUCCEEDED, *, back: int = 3 * SECOND, status: int | None = 200) -> Result:
     return Result(state, NOW - back, status, None, 1_200, 12_000)
+
+
+def went_wrong(error: str, *, back: int = 3 * SECOND) -> Result:
+    return replace(result(State.FAILED, back=back, status=None), error=error)
 
 
 def line(row: JobRow, width: int = 71, *, marked: bool = False) -> str:
@@ -71,9 +75,16 @@ def test_columns_show_where_there_is_room_for_them(width: int, columns: list[str
     assert [place.column.value for place in layout(width)] == columns
 
 
-def test_beside_the_editor_a_usual_line_fits_whole() -> None:
-    text = line(replace(ROW, results=(result(),) * 12, name="nightly repor"))
-    assert text == " ● active   nightly repor  */12 * * * * *       5s ✓ 200 3s      ▆▆▆▆▆▆"
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (75, " ● active   webhooks: partners-eu */12 * * * * *      5s ✓ 200 3s    ▆▆▆▆▆▆"),
+        (79, " ● active   webhooks: partners-eu     */12 * * * * *      5s ✓ 200 3s    ▆▆▆▆▆▆"),
+    ],
+)
+def test_beside_the_editor_and_on_a_narrow_terminal_a_usual_line_fits_whole(width: int, text: str) -> None:
+    row = replace(ROW, results=(result(),) * 12, name="webhooks: partners-eu")
+    assert line(row, width) == text
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -128,7 +139,9 @@ def test_the_state_is_a_sign_and_a_word(state: JobState, failures: int, text: st
         (NOW + 5 * SECOND, "5s", "in 5s"),
         (NOW + 59 * MINUTE, "59m 00s", "in 59m 00s"),
         (NOW, "now", "now"),
-        (NOW - 59 * MINUTE - 59 * SECOND, "59m late", "59m late"),
+        (NOW - 5 * SECOND, "5s late", "5s late"),
+        (NOW - 59 * MINUTE - 59 * SECOND, "late", "59m late"),
+        (NOW + 99 * 24 * 60 * MINUTE, "99d 0h", "in 99d 0h"),
         (None, "-", "-"),
     ],
 )
@@ -139,22 +152,31 @@ def test_the_next_run_counts_down_in_the_cells_there_are(instant: int | None, na
 
 
 @pytest.mark.parametrize(
-    ("last", "text"),
+    ("last", "narrow", "wide"),
     [
-        ((result(),), "✓ 200 3s"),
-        ((result(State.FAILED, status=500, back=90 * SECOND),), "× 500 1m"),
-        ((result(State.RETRYING, status=None),), "◐ retrying 3s"),
-        ((replace(result(State.FAILED, status=None), error="127.0.0.1:9 refused the connection"),), "× failed 3s"),
-        ((replace(result(State.FAILED, status=None), error="timeout"),), "× timeout 3s"),
-        ((), "-"),
+        (result(), "✓ 200 3s", "✓ 200 3s"),
+        (result(State.FAILED, status=500, back=90 * SECOND), "× 500 1m", "× 500 1m"),
+        (result(State.RETRYING, status=503), "◐ retrying", "◐ retrying 3s"),
+        (result(State.CLAIMED, status=500), "◇ claimed", "◇ claimed 3s"),
+        (result(State.PENDING, status=500), "○ pending", "○ pending 3s"),
+        (result(State.RUNNING, status=500), "▶ running", "▶ running 3s"),
+        (result(State.CANCELLED, status=None), "□ cancelled", "□ cancelled 3s"),
+        (result(State.SKIPPED, status=None), "» skipped", "» skipped 3s"),
+        (result(State.LOST, status=None), "! lost 3s", "! lost 3s"),
+        (went_wrong("127.0.0.1:9 refused the connection"), "× failed 3s", "× failed 3s"),
+        (went_wrong("127.0.0.1:9 refused the connection", back=59 * MINUTE), "× failed", "× failed 59m"),
+        (went_wrong("timeout"), "× failed 3s", "× timeout 3s"),
+        (None, "-", "-"),
     ],
 )
-def test_the_last_result_is_a_sign_what_came_and_how_long_ago(last: tuple[Result, ...], text: str) -> None:
-    assert cell(replace(ROW, results=last), Column.LAST) == text
+def test_the_last_result_is_a_sign_what_came_and_how_long_ago(last: Result | None, narrow: str, wide: str) -> None:
+    row = replace(ROW, results=(last,) if last else ())
+    assert cell(row, Column.LAST, 75) == narrow
+    assert cell(row, Column.LAST, 117) == wide
 
 
 def test_where_there_is_room_the_last_result_says_what_went_wrong() -> None:
-    failed = replace(result(State.FAILED, status=None), error="127.0.0.1:9 refused the connection")
+    failed = went_wrong("127.0.0.1:9 refused the connection")
     assert cell(replace(ROW, results=(failed,)), Column.LAST, 200) == "× 127.0.0.1:9 refused the connection 3s"
 
 

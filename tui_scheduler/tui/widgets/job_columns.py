@@ -15,6 +15,7 @@ from tui_scheduler.domain.execution import State
 from tui_scheduler.tui.formatting import EXECUTION_LOOKS, countdown, drift, inert, job_look
 
 _SECOND: Final = 1_000_000
+_LATE: Final = "late"
 
 
 class Column(StrEnum):
@@ -50,24 +51,22 @@ _APPEARS: Final = (
     (Column.NAME, 0, 8),
     (Column.SCHEDULE, 61, 14),
     (Column.NEXT, 26, 7),
-    (Column.LAST, 42, 12),
-    (Column.RUNS, 66, 6),
+    (Column.LAST, 42, 11),
+    (Column.RUNS, 70, 6),
     (Column.DRIFT, 92, 8),
     (Column.QUEUE, 104, 8),
 )
-# What is left over goes to these, in this order, until they are this wide; the rest is the name's.
+# What is left over goes to these, in this order, until they are this wide; the rest is the name's. Jobs that begin
+# alike ("webhooks: …") are told apart by the end of their names, so that comes before much else.
 _GROWS: Final = (
     (Column.NAME, 12),
     (Column.STATE, 10),
-    (Column.NAME, 14),
-    (Column.LAST, 13),
+    (Column.NAME, 25),
     (Column.NEXT, 8),
-    (Column.RUNS, 8),
-    (Column.NAME, 20),
-    (Column.NEXT, 10),
-    (Column.RUNS, 12),
     (Column.LAST, 14),
-    (Column.NAME, 24),
+    (Column.NAME, 30),
+    (Column.RUNS, 12),
+    (Column.NEXT, 10),
     (Column.SCHEDULE, 24),
     (Column.QUEUE, 14),
     (Column.NAME, 36),
@@ -221,13 +220,17 @@ def _mark(marked: bool) -> Piece:
 
 
 def _next(instant: int | None, now: int, width: int) -> str:
-    """Where it is narrow without its "in": the header says that already."""
+    """Where it is narrow without its "in", the header says that already, and without how late it is."""
     text = countdown(instant, now)
-    return text if width >= 10 else text.removeprefix("in ")
+    if width < 10:
+        text = text.removeprefix("in ")
+    return text if len(text) <= width or not text.endswith(_LATE) else _LATE
 
 
 def _last(result: Result | None, now: int, width: int) -> Iterator[Piece]:
-    """Sign, word and age; of what went wrong a good part, or else the state's word: half a word says nothing."""
+    """Sign, word and age; the age only beside a whole word. Of what went wrong a good part, or else the state's word:
+    half a word says nothing.
+    """
     if result is None:
         yield Piece(fit("-", width), "line--muted")
         return
@@ -237,13 +240,19 @@ def _last(result: Result | None, now: int, width: int) -> Iterator[Piece]:
     word = _result_word(result)
     if cell_len(word) > room and room < _GOOD_PART:
         word = look.word
+        if cell_len(word) > room:
+            age, room = "", width - 2
     word = fit(word, min(cell_len(word), max(room, 0)))
     yield Piece(f"{look.glyph} {word}", look.style)
     yield Piece(fit(f" {age}", width - 2 - cell_len(word)), "line--muted")
 
 
 def _result_word(result: Result) -> str:
-    """The status of the response, or what went wrong without one, or else the state."""
+    """How an execution ended: the status of the response, or what went wrong without one, or else the state. Of one
+    that has not ended only the state: what its latest attempt came to is not what it comes to.
+    """
+    if not result.state.is_final:
+        return EXECUTION_LOOKS[result.state].word
     if result.http_status is not None:
         return str(result.http_status)
     return inert(result.error[:200]) if result.error else EXECUTION_LOOKS[result.state].word
