@@ -29,45 +29,61 @@ from tui_scheduler.tui.log_lines import (
 TOKYO = timezone(timedelta(hours=9), "JST")
 
 
-def drawn(row: LogRow, width: int = 70, *, of_one_job: bool = False) -> str:
+def drawn(row: LogRow, width: int = 75, *, of_one_job: bool = False) -> str:
     return "".join(part.text for part in row_parts(row, columns(width, of_one_job=of_one_job), UTC, NOW))
 
 
 @pytest.mark.parametrize(
     ("row", "line"),
     [
-        (log_row(1), "16:00:00.000 ✓ succeeded nightly report   200         12.3 ms  +900 µs"),
+        (log_row(1), "16:00:00.000 ✓ succeeded nightly report         200        12.3 ms  +900 µs"),
         (
             log_row(1, State.FAILED, http_status=500, error="status 500", attempt=3),
-            "16:00:00.000 × failed    nightly report   500 #3      12.3 ms  +900 µs",
+            "16:00:00.000 × failed    nightly report         500 #3     12.3 ms  +900 µs",
         ),
         (
-            log_row(1, State.FAILED, http_status=None, error="connection refused by 127.0.0.1"),
-            "16:00:00.000 × failed    nightly report   connection… 12.3 ms  +900 µs",
+            log_row(1, State.FAILED, http_status=None, error="no response in 2 s"),
+            "16:00:00.000 × failed    nightly report         no response in 2 s  +900 µs",
         ),
         (
-            log_row(1, State.RETRYING, http_status=503, error="status 503", next_attempt_at=NOW + 5 * SECOND),
-            "16:00:00.000 ◐ retrying  nightly report   503 again 16:00:05          ",
+            log_row(1, State.FAILED, http_status=None, error="127.0.0.1:4747 refused the connection"),
+            "16:00:00.000 × failed    nightly report         127.0.0.1:4747 refused the…",
+        ),
+        (
+            log_row(1, State.RETRYING, http_status=503, error="status 503", attempt=2, next_attempt_at=NOW + SECOND),
+            "16:00:00.000 ◐ retrying  nightly report         503 #2 again 16:00:01      ",
+        ),
+        (
+            log_row(1, State.CLAIMED, http_status=503, error="status 503", attempt=2),
+            "16:00:00.000 ◇ claimed   nightly report         attempt #2                 ",
+        ),
+        (
+            log_row(1, State.CLAIMED),
+            "16:00:00.000 ◇ claimed   nightly report                                    ",
         ),
         (
             log_row(1, State.SKIPPED, skip_reason="too late", skip_count=1_200),
-            "16:00:00.000 » skipped   nightly report   too late · 1,200 times      ",
+            "16:00:00.000 » skipped   nightly report         too late · 1,200 times     ",
         ),
         (
             log_row(1, State.SKIPPED, skip_reason="overlap", skip_count=1),
-            "16:00:00.000 » skipped   nightly report   overlap                     ",
+            "16:00:00.000 » skipped   nightly report         overlap                    ",
+        ),
+        (
+            log_row(1, State.SUCCEEDED, trigger=Trigger.MANUAL),
+            "16:00:00.000 ✓ succeeded nightly report         200 manual 12.3 ms  +900 µs",
         ),
         (
             log_row(1, State.PENDING, trigger=Trigger.MANUAL),
-            "16:00:00.000 ○ pending   nightly report   manual                      ",
+            "16:00:00.000 ○ pending   nightly report         manual                     ",
         ),
         (
             log_row(1, State.RUNNING, duration=None),
-            "16:00:00.000 ▶ running   nightly report                     -  +900 µs",
+            "16:00:00.000 ▶ running   nightly report                             +900 µs",
         ),
         (
             log_row(1, State.LOST, error="its node died"),
-            "16:00:00.000 ! lost      nightly report   its node died               ",
+            "16:00:00.000 ! lost      nightly report         its node died              ",
         ),
     ],
 )
@@ -76,7 +92,7 @@ def test_a_line_says_when_what_and_what_came_of_it(row: LogRow, line: str) -> No
 
 
 @pytest.mark.parametrize("state", list(State))
-@pytest.mark.parametrize("width", [40, 50, 61, 62, 70, 76, 116, 200])
+@pytest.mark.parametrize("width", [40, 53, 54, 61, 69, 70, 75, 79, 117, 200])
 def test_a_line_is_as_wide_as_there_is_room(state: State, width: int) -> None:
     row = log_row(1, state, job_name="東京の在庫を更新する" * 5, error="refused " * 40, attempt=2)
     assert cell_len(drawn(row, width)) == width
@@ -84,10 +100,15 @@ def test_a_line_is_as_wide_as_there_is_room(state: State, width: int) -> None:
 
 
 def test_timings_go_first_where_it_is_narrow() -> None:
-    assert "+900 µs" in drawn(log_row(1), 62)
-    assert "+900 µs" not in drawn(log_row(1), 61)
-    assert "12.3 ms" in drawn(log_row(1), 61)
-    assert "12.3 ms" not in drawn(log_row(1), 49)
+    assert "+900 µs" in drawn(log_row(1), 70)
+    assert "+900 µs" not in drawn(log_row(1), 69)
+    assert "12.3 ms" in drawn(log_row(1), 54)
+    assert "12.3 ms" not in drawn(log_row(1), 53)
+
+
+@pytest.mark.parametrize(("width", "cells"), [(40, 8), (61, 17), (75, 22), (79, 26), (117, 32)])
+def test_the_name_has_the_room_that_short_outcomes_leave(width: int, cells: int) -> None:
+    assert columns(width).name == cells
 
 
 def test_the_name_is_left_out_in_the_log_of_one_job() -> None:

@@ -18,8 +18,13 @@ _STATE: Final = 11
 _DURATION: Final = 8
 _DRIFT: Final = 9
 _NAME: Final = range(8, 33)
-_ROOM_FOR_DRIFT: Final = 62
-_ROOM_FOR_DURATION: Final = 50
+_DETAIL: Final = 10
+"""Enough for `200 manual`; what needs more takes the place of the timings."""
+_ROOM_FOR_DRIFT: Final = 70
+_ROOM_FOR_DURATION: Final = 54
+
+
+_UNDER_WAY: Final = frozenset({State.PENDING, State.CLAIMED, State.RUNNING})
 
 
 class Part(NamedTuple):
@@ -45,7 +50,7 @@ def columns(width: int, *, of_one_job: bool = False) -> Columns:
     room = max(width - _TIME - _STATE - 2 - for_duration - for_drift, 0)
     if of_one_job:
         return Columns(0, room, for_duration, for_drift)
-    name = max(min(room * 3 // 5, _NAME[-1]), min(_NAME[0], room))
+    name = max(min(room - _DETAIL - 1, _NAME[-1]), min(_NAME[0], room))
     return Columns(name, max(room - name - 1, 0), for_duration, for_drift)
 
 
@@ -67,14 +72,26 @@ def when(instant: int, zone: tzinfo, now: int) -> str:
 def outcome(row: LogRow, zone: tzinfo) -> str:
     """What it came to, in a few words, the most telling first: `503 #2 again 16:00:05`, `overlap · 12 times`."""
     words = [
-        "" if row.http_status is None else str(row.http_status),
-        f"#{row.attempt}" if row.attempt > 1 else "",
-        _again(row, zone),
-        _skipped(row),
-        _error(row),
+        *(_under_way(row) if row.state in _UNDER_WAY else _ended(row, zone)),
         "" if row.trigger is Trigger.SCHEDULE else row.trigger.value,
     ]
     return " ".join(word for word in words if word)
+
+
+def _under_way(row: LogRow) -> Iterator[str]:
+    """Of an attempt that is to be made or being made nothing is known but its number: what the one before it came to
+    would read as its own.
+    """
+    if row.attempt > 1:
+        yield f"attempt #{row.attempt}"
+
+
+def _ended(row: LogRow, zone: tzinfo) -> Iterator[str]:
+    yield "" if row.http_status is None else str(row.http_status)
+    yield f"#{row.attempt}" if row.attempt > 1 else ""
+    yield _again(row, zone)
+    yield _skipped(row)
+    yield _error(row)
 
 
 def _again(row: LogRow, zone: tzinfo) -> str:
@@ -98,27 +115,26 @@ def _error(row: LogRow) -> str:
 
 
 def row_parts(row: LogRow, cols: Columns, zone: tzinfo, now: int) -> list[Part]:
-    """The line of an execution. What it came to takes the place of timings that there are not (yet)."""
+    """The line of an execution. What it came to takes the place of timings that there are not (yet), or for which it
+    leaves no room.
+    """
     look = EXECUTION_LOOKS[row.state]
-    what = outcome(row, zone)
-    timed = row.duration is not None or row.drift is not None
-    if row.state is State.RETRYING and cell_len(what) > cols.detail:
-        timed = False
     parts = [
         Part(fit(when(row.fire_at, zone, now), _TIME + 1), "line--muted"),
         Part(fit(f"{look.glyph} {look.word}", _STATE + 1), look.style),
     ]
     if cols.name:
         parts.append(Part(fit(inert(row.job_name), cols.name) + " "))
+    what, room = outcome(row, zone), cols.detail
+    timings = [
+        (duration(row.duration), cols.duration, row.duration is not None),
+        (drift(row.drift), cols.drift, row.drift is not None),
+    ]
+    while timings and not (timings[0][2] and cell_len(what) <= room):
+        room += timings.pop(0)[1]
     style = look.style if row.state in {State.FAILED, State.LOST, State.RETRYING} else ""
-    if not timed:
-        parts.append(Part(fit(what, cols.detail + cols.duration + cols.drift), style))
-        return parts
-    parts.append(Part(fit(what, cols.detail), style))
-    if cols.duration:
-        parts.append(Part(duration(row.duration).rjust(cols.duration), "line--muted"))
-    if cols.drift:
-        parts.append(Part(drift(row.drift).rjust(cols.drift), "line--muted"))
+    parts.append(Part(fit(what, room), style))
+    parts += [Part(text.rjust(width), "line--muted") for text, width, _ in timings if width]
     return parts
 
 
