@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.tui.fake import NOW, SECOND
 from tui_scheduler.control.views import AlertView
-from tui_scheduler.tui.alerts import AT_ONCE, SHOWN_S, AlertToasts
+from tui_scheduler.tui.alerts import COUNT_EVERY_S, QUIET_S, SHOWN_S, AlertToasts
 
 
 def alert(job: str, message: str = "failed 3 times") -> AlertView:
@@ -21,23 +23,49 @@ def test_a_job_without_a_name_is_called_by_its_id() -> None:
     assert toast.title == "an-id"
 
 
-def test_a_job_has_one_toast_at_a_time() -> None:
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param([(0, "a", "job a"), (SHOWN_S, "", "")], id="a job that fails is told of"),
+        pytest.param([(0, "aa", "job a"), (1, "a", "")], id="once"),
+        pytest.param([(0, "a", "job a"), (QUIET_S - 1, "a", "")], id="for five minutes, however often it fails"),
+        pytest.param(
+            [(0, "a", "job a"), (QUIET_S - 1, "a", ""), (QUIET_S, "a", "job a")], id="then it is told of again"
+        ),
+        pytest.param([(0, "a", "job a"), (1, "b", "job b"), (2, "a", "")], id="two at once"),
+        pytest.param([(0, "abcd", "job a, job b, and 2 more")], id="those beyond are counted"),
+        pytest.param([(0, "abcdabcdcd", "job a, job b, and 2 more")], id="each of them once"),
+        pytest.param(
+            [(0, "abc", "job a, job b, and 1 more"), (SHOWN_S, "c", ""), (SHOWN_S, "d", "job d")],
+            id="one that was counted was told of, and makes room for others",
+        ),
+        pytest.param([(0, "abc", "job a, job b, and 1 more"), (SHOWN_S - 1, "d", "")], id="as long as two are there"),
+        pytest.param(
+            [
+                (0, "abc", "job a, job b, and 1 more"),
+                (1, "de", ""),
+                (COUNT_EVERY_S - 1, "", ""),
+                (COUNT_EVERY_S, "", "and 2 more"),
+                (2 * COUNT_EVERY_S, "", ""),
+            ],
+            id="they are counted no more than once a minute, and lost to no count",
+        ),
+    ],
+)
+def test_what_is_told_of_jobs_that_fail(story: list[tuple[int, str, str]]) -> None:
+    """Each step: seconds from the beginning, a letter for each job that fails then, the titles of the toasts."""
     toasts = AlertToasts()
-    assert len(toasts.pick([alert("a"), alert("a")], NOW)) == 1
-    assert toasts.pick([alert("a")], NOW + SECOND) == []
-    assert len(toasts.pick([alert("a")], NOW + SHOWN_S * SECOND)) == 1
+    for after, failing, told in story:
+        shown = toasts.pick([alert(letter) for letter in failing], NOW + after * SECOND)
+        assert ", ".join(toast.title for toast in shown) == told
 
 
-def test_a_few_are_shown_and_the_jobs_beyond_are_counted_once_each() -> None:
-    many = [alert(str(number)) for number in range(AT_ONCE + 12)]
-    shown = AlertToasts().pick([*many, *many], NOW)
-    assert [toast.title for toast in shown] == ["job 0", "job 1", "job 2", "and 12 more"]
+def test_a_thousand_jobs_that_fail_are_two_toasts_and_a_count() -> None:
+    shown = AlertToasts().pick([alert(str(number)) for number in range(1_002)], NOW)
+    assert [toast.title for toast in shown] == ["job 0", "job 1", "and 1,000 more"]
+    assert shown[-1].text == "1,000 other jobs failed too; filter the jobs by state:failing"
 
 
-def test_the_count_is_told_again_only_when_the_last_has_gone() -> None:
-    toasts = AlertToasts()
-    toasts.pick([alert(str(number)) for number in range(AT_ONCE + 1)], NOW)
-    assert toasts.pick([alert("x"), alert("y")], NOW + SECOND) == []
-    later = toasts.pick([], NOW + SHOWN_S * SECOND)
-    assert [toast.title for toast in later] == ["and 2 more"]
-    assert toasts.pick([], NOW + 3 * SHOWN_S * SECOND) == []
+def test_one_that_is_counted_alone_is_one_job() -> None:
+    shown = AlertToasts().pick([alert(letter) for letter in "abc"], NOW)
+    assert shown[-1].text.startswith("1 other job failed too")

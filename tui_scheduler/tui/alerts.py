@@ -12,8 +12,14 @@ SECOND: Final = 1_000_000
 SHOWN_S: Final = 10
 """How long an alert stays on the screen."""
 
-AT_ONCE: Final = 3
+AT_ONCE: Final = 2
 """Toasts of alerts on the screen at a time; 80x24 has room for them beside the work."""
+
+QUIET_S: Final = 5 * 60
+"""For so long nothing more is said of a job that was told of, or counted: the table shows whether it still fails."""
+
+COUNT_EVERY_S: Final = 60
+"""The toast that counts the others comes no more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,32 +31,35 @@ class Toast:
 
 
 class AlertToasts:
-    """Remembers which jobs have a toast on the screen: one each, and a few in all; the rest is counted."""
+    """Remembers which jobs were told of: each once in a while, and a few at once; the rest is counted."""
 
     def __init__(self) -> None:
-        self._until: dict[str, int] = {}
-        self._counted: set[str] = set()
-        self._told_at: int | None = None
+        self._told: dict[str, int] = {}
+        """When each job was told of or counted."""
+        self._shown: list[int] = []
+        """When those on the screen were put there."""
+        self._counted = 0
+        self._counted_at: int | None = None
 
     def pick(self, alerts: Sequence[AlertView], now: int) -> list[Toast]:
-        """The toasts to show at `now`; the count of those left out comes once the last such count has gone."""
-        self._until = {job: until for job, until in self._until.items() if now < until}
+        """The toasts to show at `now`; the count of those left out comes when the last such count is long ago."""
+        self._told = {job: at for job, at in self._told.items() if now < at + QUIET_S * SECOND}
+        self._shown = [at for at in self._shown if now < at + SHOWN_S * SECOND]
         toasts: list[Toast] = []
         for alert in alerts:
-            if alert.job_id in self._until:
+            if alert.job_id in self._told:
                 continue
-            if len(self._until) < AT_ONCE:
-                self._until[alert.job_id] = now + SHOWN_S * SECOND
+            self._told[alert.job_id] = now
+            if len(self._shown) < AT_ONCE:
+                self._shown.append(now)
                 toasts.append(Toast(alert.job_name or alert.job_id, alert.message))
             else:
-                self._counted.add(alert.job_id)
+                self._counted += 1
         return [*toasts, *self._rest(now)]
 
     def _rest(self, now: int) -> list[Toast]:
-        if not self._counted or (self._told_at is not None and now < self._told_at + SHOWN_S * SECOND):
+        if not self._counted or (self._counted_at is not None and now < self._counted_at + COUNT_EVERY_S * SECOND):
             return []
-        number = len(self._counted)
-        self._counted.clear()
-        self._told_at = now
+        number, self._counted, self._counted_at = self._counted, 0, now
         jobs = "job" if number == 1 else "jobs"
         return [Toast(f"and {number:,} more", f"{number:,} other {jobs} failed too; filter the jobs by state:failing")]
