@@ -141,7 +141,7 @@ def badge(*, opened: bool, stale: str | None, trouble: str | None, reasons: Sequ
     if stale is not None:
         return Badge("▲", "STALE", "$warning", stale)
     if not opened:
-        return Badge("○", "opening…", "$text-muted")
+        return Badge("○", "opening…", "$foreground-muted")
     if reasons:
         more = f" (+{len(reasons) - 1})" if len(reasons) > 1 else ""
         return Badge("▲", "TROUBLE", "$warning", f"{reasons[0]}{more}")

@@ -29,12 +29,12 @@ LONGEST_WAIT_S: Final = 5.0
 _STYLES: Final = {
     "": "",
     "line--accent": "bold $text-accent",
-    "line--muted": "$text-muted",
+    "line--muted": "$foreground-muted",
     "state--good": "bold $text-success",
     "state--bad": "bold $text-error",
     "state--warning": "bold $text-warning",
     "state--busy": "bold $text-primary",
-    "state--muted": "bold $text-muted",
+    "state--muted": "bold $foreground-muted",
 }
 
 

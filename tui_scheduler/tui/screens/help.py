@@ -29,7 +29,9 @@ def help_text(current: Place, keymap: Mapping[str, str], search: str = "") -> Co
             here = "  (here)" if place is current else ""
             lines += [Content("")] * bool(lines) + [Content.styled(f"{place}{here}", "$primary bold")]
             lines += [_line(action, keymap) for action in found]
-    return Content("\n").join(lines) if lines else Content.styled(f"No action has “{search}” in it", "$text-muted")
+    return (
+        Content("\n").join(lines) if lines else Content.styled(f"No action has “{search}” in it", "$foreground-muted")
+    )
 
 
 def _line(action: Action, keymap: Mapping[str, str]) -> Content:

@@ -296,7 +296,7 @@ def _reading(line: CrontabEntry, width: int) -> list[Content]:
 
 
 def _muted(text: str) -> Content:
-    return Content.styled(inert(text), "$text-muted")
+    return Content.styled(inert(text), "$foreground-muted")
 
 
 def _folded(text: Content, width: int) -> list[Content]:

@@ -84,7 +84,7 @@ class PaletteScreen(ModalScreen[str]):
         options.clear_options()
         options.add_options([Option(_line(command, self._room), id=command.name) for command in shown])
         if not shown:
-            options.add_option(Option(Content.styled("nothing has these letters", "$text-muted"), disabled=True))
+            options.add_option(Option(Content.styled("nothing has these letters", "$foreground-muted"), disabled=True))
         options.highlighted = 0 if shown else None
 
     @property
@@ -122,4 +122,5 @@ def _line(command: Command, room: int) -> Content:
     aside = f"{command.where}  {command.keys:>8}"
     label = shortened(command.label, room - cell_len(aside) - 2)
     space = " " * max(room - cell_len(label) - cell_len(aside), 1)
-    return Content("").join([Content(f"{label}{space}"), Content.styled(aside, "$text-muted")])
+    # Fainter than the label in its own colour, whatever that is on the line with the cursor.
+    return Content("").join([Content(f"{label}{space}"), Content.styled(aside, "dim")])

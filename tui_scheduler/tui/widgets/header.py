@@ -107,15 +107,15 @@ class Header(Widget):
         return Piece(shortened(inert(shown.text), room), -1, style)
 
     def _places(self) -> list[Piece]:
-        where = Piece(inert(self.where), 1, "$text-muted")
+        where = Piece(inert(self.where), 1, "$foreground-muted")
         if self.metrics is None:
             return [where] if self.where else []
         nodes = len(self.metrics.nodes) if self.health is None else self.health.nodes
         jobs = sum(number for state, number in self.metrics.jobs.items() if state != "deleted")
         return [
             where,
-            Piece(_plural(nodes, "node"), 2, "$text-muted"),
-            Piece(_plural(jobs, "job"), 4, "$text-muted"),
+            Piece(_plural(nodes, "node"), 2, "$foreground-muted"),
+            Piece(_plural(jobs, "job"), 4, "$foreground-muted"),
         ]
 
     def _numbers(self, bars: int, *, short: bool = False) -> list[Piece]:

@@ -52,7 +52,7 @@ class TabStrip(Widget):
             for tab, text in zip(self._tabs, self._texts(), strict=True)
         ]
         if self.remark:
-            parts.append(Content.styled(f"  {self.remark}", "$text-muted"))
+            parts.append(Content.styled(f"  {self.remark}", "$foreground-muted"))
         return Content("").join(parts)
 
     def offset_of(self, pane: str) -> int:
