@@ -192,7 +192,9 @@ class FakeControl:
             refused: list[tuple[int, str]] = []
             for key in keys:
                 job = self.stored.get(key)
-                if job is None or (job.state is JobState.DELETED and change is not Change.RESTORE):
+                if job is not None and job.state is JobState.DELETED and change is Change.DELETE:
+                    done.append(key)
+                elif job is None or (job.state is JobState.DELETED and change is not Change.RESTORE):
                     refused.append((key, "the job is deleted"))
                 elif job.state is JobState.FINISHED and change in {Change.PAUSE, Change.RESUME}:
                     refused.append((key, f"a finished job cannot {change}"))
