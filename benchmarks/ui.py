@@ -40,7 +40,7 @@ KEY_REACH_MS = 50
 UI_CPU_REACH = 0.25
 LOAD = "spread:5000"
 
-DOWN, PAGE_DOWN, FIRST, LAST, SORT = "j", "\x1b[6~", "g", "G", "s"
+DOWN, PAGE_DOWN, FIRST, LAST, TURN_ROUND = "j", "\x1b[6~", "g", "G", "S"
 
 
 class DidNotShow(Exception):
@@ -138,16 +138,11 @@ def measure_hands(jobs: int, rounds: int, starts: int) -> Figures:
                 figures.first_rows.append((shown - began) * 1_000)
         with program(path, Path(temporary)) as screen:
             screen.wait(lambda: "job 000" in screen.text, "the first jobs")
-            for name, key in (("down", DOWN), ("page down", PAGE_DOWN), ("last", LAST), ("first", FIRST)):
-                figures.keys[name] = [screen.press(pressed) for pressed in presses(key, rounds)]
-            figures.keys["sort"] = [screen.press(SORT) for _ in range(4)]
+            figures.keys["down"] = [screen.press(DOWN) for _ in range(rounds)]
+            figures.keys["page down"] = [screen.press(PAGE_DOWN) for _ in range(rounds)]
+            figures.keys["last, first"] = [screen.press((LAST, FIRST)[turn % 2]) for turn in range(rounds)]
+            figures.keys["sort"] = [screen.press(TURN_ROUND) for _ in range(4)]
     return figures
-
-
-def presses(key: str, rounds: int) -> list[str]:
-    """So that each press changes something: to the end and back again."""
-    other = {LAST: FIRST, FIRST: LAST}.get(key)
-    return [key] * rounds if other is None else [each for _ in range(rounds // 2) for each in (key, other)]
 
 
 def fill(path: Path, jobs: int) -> None:
