@@ -239,8 +239,9 @@ def test_the_terminal_gets_back_what_it_had(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(sys, "stdin", terminal)
         monkeypatch.setattr(modes, "_open", lambda: os.dup(theirs))
         before = termios.tcgetattr(theirs)
+        termios.tcsetwinsize(theirs, (36, 120))
         state = TerminalModes()
-        state.show_first("tui-scheduler")
+        state.show_first(coloured=True)
         assert not termios.tcgetattr(theirs)[3] & termios.ECHO
         with state.writing() as may_write:
             assert may_write
@@ -253,7 +254,7 @@ def test_the_terminal_gets_back_what_it_had(monkeypatch: pytest.MonkeyPatch) -> 
         while "\x1b[?1049l" not in written:
             written += os.read(ours, 65_536).decode()
     os.close(ours)
-    assert written.index("\x1b[?1049h") < written.index("Starting") < written.index("\x1b[?1049l")
+    assert written.index("\x1b[?1049h") < written.index("opening…") < written.index("\x1b[?1049l")
     assert written.count("\x1b[?1049l") == 1  # again, it would move the cursor
 
 

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-_ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H"
+from tui_scheduler.outline import outline
+
+_ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[2J\x1b[H\x1b[0m"
 """The alternate screen, no cursor, empty."""
 
 _RESET: Final = (
@@ -50,14 +52,19 @@ class TerminalModes:
         """Somebody else has switched the alternate screen on or off."""
         self._is_alternate = is_on
 
-    def show_first(self, name: str) -> None:
-        """The first thing on the screen. Keys typed from now on are not shown, and kept for who reads them next."""
+    def show_first(self, *, coloured: bool) -> None:
+        """The first thing on the screen: see `outline`. Keys typed from now on are not shown, and kept for who reads
+        them next.
+        """
         with suppress(termios.error):
             quiet = termios.tcgetattr(sys.stdin.fileno())
             quiet[3] &= ~(termios.ECHO | termios.ICANON)
             termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, quiet)
         self._is_alternate = True
-        _write(f"{_ENTER}\x1b[1m {name}\x1b[0m\r\n\r\n Starting …")
+        columns, rows = os.terminal_size((0, 0))
+        with suppress(OSError):
+            columns, rows = os.get_terminal_size(sys.stdin.fileno())
+        _write(f"{_ENTER}{outline(columns, rows, coloured=coloured)}\x1b[0m")
 
     def restore(self) -> None:
         """As it was. From any thread or a signal handler, any number of times; a terminal that is gone, or that takes

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from tui_scheduler import __version__
 from tui_scheduler.domain.errors import Invalid, SchedulerError
 from tui_scheduler.modes import TerminalModes
 from tui_scheduler.places import config_file, log_file, themes_folder
@@ -178,9 +177,10 @@ def run_terminal(make: Callable[[Settings | None], LocalSession], settings: Sett
     opening = Opening(lambda: make(settings))
     ending = Ending(modes, opening)
     on_stop_signals(ending.on_signal)
-    modes.show_first(f"tui-scheduler {__version__}")
+    is_configured = settings is not None or _is_configured()
+    modes.show_first(coloured=not is_configured and _shows_all_colours())
     try:
-        if settings is None and _is_configured():
+        if settings is None and is_configured:
             from tui_scheduler.settings import load_settings
 
             settings = load_settings()
@@ -197,6 +197,11 @@ def _is_configured() -> bool:
     all the rest before it, so who says nothing does not wait for it.
     """
     return config_file().exists() or any(name.upper().startswith("TUI_SCHEDULER_") for name in os.environ)
+
+
+def _shows_all_colours() -> bool:
+    """Whether Textual will draw with the very colours of a theme; else the outline has none that would change."""
+    return os.environ.get("COLORTERM", "").lower() in {"truecolor", "24bit"} and "NO_COLOR" not in os.environ
 
 
 def leave(code: int) -> NoReturn:

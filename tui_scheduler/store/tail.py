@@ -179,7 +179,7 @@ class Tail:
 
     def _entries(self, connection: Connection, dialect: Dialect, keys: Collection[int]) -> list[LogEntry]:
         values = {"keys": dialect.list_value(sorted(keys))}
-        found = connection.execute(_in_keys(SHOWN, dialect.in_list("keys")), values)
+        found = connection.execute(_in_keys(SHOWN, dialect.in_list("keys")), values).all()  # one by one takes longer
         salt = self._database.salt
         return [_entry(row, salt) for row in found]
 
