@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from textual.binding import ActiveBinding, Binding
 from textual.dom import DOMNode
 
-from tui_scheduler.tui.actions import ACTIONS, BY_ID, Action, Place, bindings, character, keys_of, readable
+from tui_scheduler.tui.actions import ACTIONS, BY_ID, Action, Place, bindings, character, key_now, keys_of, readable
 from tui_scheduler.tui.app import SchedulerApp
 from tui_scheduler.tui.screens.execution import ExecutionScreen
 from tui_scheduler.tui.screens.main import MainScreen
@@ -101,3 +102,9 @@ def test_the_keys_a_user_chose_replace_ours() -> None:
     undo = BY_ID["app.undo"]
     assert keys_of(undo, {}) == ("z",)
     assert keys_of(undo, {"app.undo": "u, ctrl+z"}) == ("u", "ctrl+z")
+
+
+def test_an_action_is_named_by_the_key_that_is_bound_now_or_else_by_its_usual_one() -> None:
+    rebound = ActiveBinding(DOMNode(), Binding("ctrl+z", "undo"), enabled=True)
+    assert key_now("undo", [rebound]) == "Ctrl+Z"
+    assert key_now("undo", []) == "z"

@@ -74,7 +74,7 @@ class Stage:
     def listed(self, _changed: bool) -> None:
         self.listings += 1
 
-    async def begin(self, work: Awaitable[None]) -> None:
+    async def begin(self, work: Awaitable[object]) -> None:
         async def run() -> None:
             await work
 
@@ -160,6 +160,36 @@ def test_what_was_asked_before_a_change_does_not_count_after_it() -> None:
         row = stage.model.row(1)
         assert row is not None
         assert row.state == "paused"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [lambda stage: stage.feed.outdate(), lambda stage: stage.model.sort_by(SortBy.NAME)]
+)
+def test_a_refresh_knows_what_was_made_before_it_whatever_is_asked_meanwhile(
+    meanwhile: Callable[[Stage], None],
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.begin(stage.feed.tick())
+        await stage.answer_all()
+        new = stage.control.add(JobSpec("* * * * * *", Request("http://x/"), name="new"))
+        await stage.begin(stage.feed.refresh())
+        meanwhile(stage)
+        await stage.answer_all()
+        assert new.key in stage.model.keys
+        assert stage.tasks[-1].done()
+
+    play(scenario)
+
+
+def test_a_refresh_ends_when_the_store_cannot_be_read() -> None:
+    async def scenario(stage: Stage) -> None:
+        stage.control.fails = StoreUnavailable("the disk is full", transient=True)
+        await stage.begin(stage.feed.refresh())
+        await stage.answer_all()
+        assert stage.tasks[-1].done()
+        assert str(stage.troubles[0]) == "the disk is full"
 
     play(scenario)
 

@@ -141,3 +141,13 @@ def test_the_summary_says_what_is_shown_of_what() -> None:
     jobs.filter_by(parse_filter("prod"))
     jobs.sort_by(SortBy.NAME, descending=True)
     assert jobs.summary("prod\x1b[31m") == "Jobs 1,203 of 1,203 · 3 marked, 1 hidden · by name ↓ · filter: prod␛[31m"
+
+
+def test_where_there_are_no_lines_it_says_why_and_what_to_press() -> None:
+    jobs = JobModel()
+    assert jobs.nothing_there("Esc", "c") == ("reading the jobs …",)
+    jobs.take(JobListing((), 0))
+    assert jobs.nothing_there("Esc", "c") == ("no jobs yet", "", "c creates one")
+    jobs.filter_by(parse_filter("x"))
+    jobs.take(JobListing((), 1_200))
+    assert jobs.nothing_there("Esc", "c") == ("nothing matches", "", "Esc shows all 1,200 jobs")

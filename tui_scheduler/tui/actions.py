@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from textual.binding import Binding
+from textual.binding import ActiveBinding, Binding
 
 
 class Place(StrEnum):
@@ -106,6 +106,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     *_in(
         Place.EDITOR,
+        ("edit", ("enter", "e"), "Edit the fields", "edit"),
+        ("create", ("c",), "Create a job", "create"),
+        ("scroll_down_some", ("j", "down"), "Scroll down", ""),
+        ("scroll_up_some", ("k", "up"), "Scroll up", ""),
+        ("page_down", ("pagedown",), "A page down", ""),
+        ("page_up", ("pageup",), "A page up", ""),
         ("save", ("f10", "ctrl+s"), "Save", "save"),
         ("test", ("f2",), "Send the request once, saving nothing", "test"),
         ("paste_curl", ("f3",), "Fill in from a curl command", "curl"),
@@ -192,6 +198,12 @@ def keys_of(action: Action, keymap: Mapping[str, str]) -> tuple[str, ...]:
     """The keys of an action, the one to show first; `keymap` has those that the user chose, by the action's id."""
     chosen = keymap.get(action.id)
     return action.keys if chosen is None else tuple(key.strip() for key in chosen.split(",") if key.strip())
+
+
+def key_now(name: str, active: Iterable[ActiveBinding]) -> str:
+    """The key of an action among the bindings that are active, or its usual one where it is not, readable."""
+    bound = next((entry.binding.key for entry in active if entry.binding.action == name), None)
+    return readable(bound or next(action.keys[0] for action in ACTIONS if action.name == name))
 
 
 def character(key: str) -> str | None:

@@ -57,6 +57,13 @@ class JobFeed:
         """Something was changed: answers to questions asked until now no longer count."""
         self._era += 1
 
+    async def refresh(self) -> None:
+        """Something was changed: on return keys and lines are as they stood after that, or the store cannot be read."""
+        self.outdate()
+        while not await self.list():
+            pass
+        await self.read()
+
     async def tick(self) -> None:
         """Read what is due; to be called every `TICK_S` while the jobs are on the screen. A question that takes longer
         than a tick is waited for, not asked again.
@@ -71,8 +78,8 @@ class JobFeed:
         if not self._wait:
             await self.read()
 
-    async def list(self) -> None:
-        """Which jobs there are, in their order."""
+    async def list(self) -> bool:
+        """Which jobs there are, in their order. False: meanwhile something else was asked, or changed."""
         query, era = self._model.query, self._era
         self._until_listing = _LIST_EVERY
         self._listings += 1
@@ -82,13 +89,16 @@ class JobFeed:
             listing = await self._desk.ask(lambda control: control.list_jobs(query))
         except SchedulerError as error:
             self._failed(error)
-            return
+            return True
         finally:
             self._listings -= 1
         self._wait, self._next_wait = 0, 1
-        if query == self._model.query and era == self._era and number > self._answered:
+        if query != self._model.query or era != self._era:
+            return False
+        if number > self._answered:
             self._answered = number
             self._on_listed(self._model.take(listing))
+        return True
 
     async def read(self) -> None:
         """The lines on the screen and around it. One question at a time: what is scrolled to meanwhile comes next."""

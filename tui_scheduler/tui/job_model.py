@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from tui_scheduler.control.views import JobListing, JobQuery, JobRow, SortBy
 from tui_scheduler.domain.filtering import JobFilter
+from tui_scheduler.tui import bulk
 from tui_scheduler.tui.formatting import count, inert
 
 ROWS_KEPT: Final = 1_000
@@ -113,6 +114,14 @@ class JobModel:
         if self.is_filtered:
             parts.append(f"filter: {inert(filter_text)}")
         return " · ".join(parts)
+
+    def nothing_there(self, back: str, create: str) -> tuple[str, ...]:
+        """What to say in place of lines when there are none, with the keys that lead on from there."""
+        if not self.is_known:
+            return ("reading the jobs …",)
+        if self.is_filtered:
+            return "nothing matches", "", f"{back} shows all {bulk.jobs(self.total)}"
+        return "no jobs yet", "", f"{create} creates one"
 
     # --- the cursor
 

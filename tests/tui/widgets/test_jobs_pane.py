@@ -201,13 +201,18 @@ def test_what_changes_elsewhere_is_shown_by_itself() -> None:
     play(scenario, jobs("a1", "a2"))
 
 
-def test_a_hidden_pane_asks_for_nothing() -> None:
+def test_a_hidden_pane_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    tick = 0.02
+    monkeypatch.setattr("tui_scheduler.tui.widgets.jobs_pane.TICK_S", tick)
+
     async def scenario(pilot: Pilot[Any], app: Stage) -> None:
         app.pane.display = False
         await until(pilot, lambda: not app.pane.is_seen)
-        await pilot.pause(0.3)
+        await app.workers.wait_for_complete()
         app.control.called.clear()
-        await pilot.pause(0.8)
+        ticks: list[None] = []
+        app.set_interval(tick, lambda: ticks.append(None))
+        await until(pilot, lambda: len(ticks) > 4)
         assert app.control.called == []
         app.pane.display = True
         await until(pilot, lambda: "job_rows" in app.control.called)
@@ -258,9 +263,9 @@ def test_the_cursor_stays_in_its_place_when_its_job_disappears() -> None:
 def test_where_the_cursor_rests_is_told_once_and_not_what_it_passes() -> None:
     async def scenario(pilot: Pilot[Any], app: Stage) -> None:
         await until(pilot, lambda: app.told == [("highlighted", "a")])
-        await pilot.press("j", "j", "j")
-        await until(pilot, lambda: len(app.told) > 1)
-        await pilot.pause(0.6)
+        for _ in range(3):
+            app.table.action_cursor_down()
+        await until(pilot, lambda: app.told[-1] == ("highlighted", "d"))
         assert app.told == [("highlighted", "a"), ("highlighted", "d")]
 
     play(scenario, jobs("a", "b", "c", "d"))
@@ -278,13 +283,25 @@ def test_a_new_version_of_the_job_with_the_cursor_is_told() -> None:
 def test_the_cursor_goes_to_a_job_that_was_just_made() -> None:
     async def scenario(pilot: Pilot[Any], app: Stage) -> None:
         new = app.control.add(JobSpec("* * * * * *", Request("http://x/"), name="new"))
-        assert await app.pane.go_to(new.key)
+        await app.pane.refresh_and_go_to(new.key)
         assert app.table.cursor == 2
-        await typed(pilot, "tag:a")
-        await until(pilot, lambda: app.names == ["a"])
-        assert not await app.pane.go_to(new.key)
+        await until(pilot, lambda: app.told[-1] == ("highlighted", "new"))
+        assert any("new" in line for line in screen(app))
 
     play(scenario, jobs("a", "b"))
+
+
+def test_the_cursor_stays_when_the_filter_hides_the_job_that_was_just_made() -> None:
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        await typed(pilot, "tag:a")
+        await until(pilot, lambda: app.names == ["a1", "a2"])
+        await pilot.press("enter", "j")
+        new = app.control.add(JobSpec("* * * * * *", Request("http://x/"), name="new"))
+        await app.pane.refresh_and_go_to(new.key)
+        assert app.table.cursor == 1
+        assert app.names == ["a1", "a2"]
+
+    play(scenario, jobs("a1", "a2", "b1"))
 
 
 # --- filter and sort

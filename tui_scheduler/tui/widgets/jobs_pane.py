@@ -13,17 +13,15 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Static
 
-from tui_scheduler.control.views import JobQuery, JobRow, SortBy
-from tui_scheduler.domain.curl import as_curl
+from tui_scheduler.control.views import JobRow, SortBy
 from tui_scheduler.domain.errors import SchedulerError, StoreUnavailable
-from tui_scheduler.domain.filtering import Column, JobFilter, Term
-from tui_scheduler.tui import bulk
-from tui_scheduler.tui.actions import ACTIONS, Place, bindings, readable
+from tui_scheduler.tui.actions import Place, bindings, key_now
 from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import SECOND, inert
 from tui_scheduler.tui.job_deeds import JobDeeds
 from tui_scheduler.tui.job_feed import TICK_S, JobFeed
+from tui_scheduler.tui.job_lookup import JobLookup
 from tui_scheduler.tui.job_model import JobModel, Read, Targets
 from tui_scheduler.tui.screens.import_crontab import ImportCrontabScreen
 from tui_scheduler.tui.widgets.filter_line import FilterLine
@@ -107,6 +105,7 @@ class JobsPane(Vertical):
 
     def on_mount(self) -> None:
         self._deeds = JobDeeds(self.app, self.desk, self.model, self.refresh_now)
+        self._lookup = JobLookup(self.app, self.desk, self.model)
         self._show_counts()
         self.set_interval(TICK_S, self._tick)
         self._work(self._feed.tick())
@@ -167,14 +166,7 @@ class JobsPane(Vertical):
             self._summary.update(Content(title), layout=False)
         self._summary.display = not self.gutter.top  # without a frame there is no place for a title
         self._header.show(model.query.sort, descending=model.query.descending)
-        if not model.is_known:
-            self._table.say("reading the jobs …")
-        elif model.keys:
-            self._table.say()
-        elif model.is_filtered:
-            self._table.say("nothing matches", "", f"{self._key('back')} shows all {bulk.jobs(model.total)}")
-        else:
-            self._table.say("no jobs yet", "", f"{self._key('create')} creates one")
+        self._table.say(*(() if model.keys else model.nothing_there(self._key("back"), self._key("create"))))
 
     def on_resize(self) -> None:
         self._show_counts()
@@ -278,19 +270,21 @@ class JobsPane(Vertical):
         self._show_counts()
         self._work(self._feed.list(), group="jobs: listing", exclusive=True)
 
-    async def go_to(self, key: int) -> bool:
-        """Put the cursor on a job, one that was just made for instance. False: the filter does not show it."""
-        await self.refresh_now()
-        if key not in self.model.keys:
-            return False
-        self._table.cursor = self.model.keys.index(key)
-        return True
-
     async def refresh_now(self) -> None:
         """Ask for everything on show anew, keeping cursor and marks: something was changed elsewhere."""
-        self._feed.outdate()
-        await self._feed.list()
-        await self._feed.read()
+        await self._feed.refresh()
+
+    async def refresh_and_go_to(self, job_key: int) -> None:
+        """The same, and put the cursor on a job, one that was just made for instance. It stays where it is when the
+        filter does not show that job.
+        """
+        await self._feed.refresh()
+        if job_key in self.model.keys:
+            self._go_to_line(self.model.keys.index(job_key))
+
+    def _go_to_line(self, index: int) -> None:
+        self._table.cursor = index
+        self._cursor_is_here()  # or a listing that comes before the cursor's own message would put it back
 
     # --- marks
 
@@ -373,36 +367,17 @@ class JobsPane(Vertical):
         self._with_row(lambda row: copy_text(self.app, as_text(row, self.desk.now()), "the line"))
 
     def action_copy_curl(self) -> None:
-        self._with_row(lambda row: self._work(self._copy_curl(row)))
-
-    async def _copy_curl(self, row: JobRow) -> None:
-        try:
-            view = await self.desk.ask(lambda control: control.job(row.id))
-        except SchedulerError as error:
-            self._complain(error)
-            return
-        copy_text(self.app, as_curl(view.job.spec.request), "the request as curl")
+        self._with_row(lambda row: self._work(self._lookup.copy_curl(row.id)))
 
     def action_next_failing(self) -> None:
-        self._work(self._to_failing(1), group="jobs: failing", exclusive=True)
+        self._to_failing(1)
 
     def action_previous_failing(self) -> None:
-        self._work(self._to_failing(-1), group="jobs: failing", exclusive=True)
+        self._to_failing(-1)
 
-    async def _to_failing(self, step: int) -> None:
-        """The next one in the order shown, from the other end when there is none further on."""
-        condition = JobFilter((*self.model.query.filter.terms, Term(Column.STATE, "failing")))
-        try:
-            listing = await self.desk.ask(lambda control: control.list_jobs(JobQuery(condition)))
-        except SchedulerError as error:
-            self._complain(error)
-            return
-        index = self.model.nearest(set(listing.keys), self._table.cursor, step)
-        if index is None:
-            shown = "that the filter shows " if self.model.is_filtered else ""
-            self.notify(f"no job {shown}is failing", markup=False)
-        else:
-            self._table.cursor = index
+    def _to_failing(self, step: int) -> None:
+        looking = self._lookup.to_failing(self._table.cursor, step, self._go_to_line)
+        self._work(looking, group="jobs: failing", exclusive=True)
 
     def _with_row(self, do: Callable[[JobRow], object]) -> None:
         """Do something with the job under the cursor: at once where its line is known."""
@@ -413,30 +388,15 @@ class JobsPane(Vertical):
         if row is not None:
             do(row)
         else:
-            self._work(self._with_row_of(key, do))
-
-    async def _with_row_of(self, key: int, do: Callable[[JobRow], object]) -> None:
-        try:
-            rows = await self.desk.ask(lambda control: control.job_rows([key]))
-        except SchedulerError as error:
-            self._complain(error)
-            return
-        if rows:
-            do(rows[0])
-        else:
-            self.notify("the job is deleted", severity="warning", markup=False)
+            self._work(self._lookup.with_row(key, do))
 
     # ---
 
-    def _work(self, work: Coroutine[None, None, None], *, group: str = "jobs", exclusive: bool = False) -> None:
+    def _work(self, work: Coroutine[None, None, object], *, group: str = "jobs", exclusive: bool = False) -> None:
         self.run_worker(work, group=group, exclusive=exclusive)
 
     def _complain(self, error: SchedulerError) -> None:
         self.notify(inert(str(error)), severity="error", markup=False)
 
     def _key(self, action: str) -> str:
-        """The key of an action as it is bound now."""
-        for active in self.screen.active_bindings.values():
-            if active.binding.action == action:
-                return readable(active.binding.key)
-        return next(readable(entry.keys[0]) for entry in ACTIONS if entry.name == action)
+        return key_now(action, self.screen.active_bindings.values())
