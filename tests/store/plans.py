@@ -54,6 +54,19 @@ def assert_bounded(database: Database, statement: str | Select[Any], *values: An
     assert not wrong, f"{wrong} in {statement}"
 
 
+def assert_ordered(database: Database, statement: str, *values: Any, by: str) -> None:
+    """A part of the executions is read by this index, and on SQLite nothing is sorted before it is bounded, which it
+    is in a subquery named `e`.
+    """
+    found = [access for access in accesses(database, statement, *values) if access.table == "execution"]
+    assert [(access.index, access.is_bounded) for access in found] == [(by, True)]
+    if database.kind == "sqlite":
+        with database.read() as connection:
+            sql = _literal(connection, statement, values)
+            plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+        assert not [step for step in plan[: plan.index("SCAN e")] if "TEMP B-TREE" in step]
+
+
 def _literal(connection: Connection, statement: str | Select[Any], values: tuple[Any, ...]) -> str:
     """Values in place: both explain statements without parameters."""
     if not isinstance(statement, str):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.store.plans import assert_bounded
+from tests.store.plans import assert_bounded, assert_ordered
 from tui_scheduler.domain.job import PRIORITIES, JobSpec, JobState, Request
 from tui_scheduler.domain.retry import SECOND
 from tui_scheduler.store import history as statements
@@ -252,7 +252,6 @@ EACH = len(PRIORITIES)
     [
         (statements.EXECUTION, (1,), ()),
         (statements.PLANNED_OF_JOB, (1, T, 10), ()),
-        (statements.EXTRA_OF_JOB, (1, T, 10), ()),
         (statements.ATTEMPTS, (1,), ()),
         (statements.JOBS_BY_STATE, (), ("ix_job_state",)),
         (statements.LATE_TIMERS, (T, 10) * EACH, ()),
@@ -266,3 +265,7 @@ def test_statements_use_an_index(
     database: Database, statement: str, values: tuple[Any, ...], whole: tuple[str, ...]
 ) -> None:
     assert_bounded(database, statement, *values, whole=whole)
+
+
+def test_extra_runs_of_a_job_are_read_in_the_order_of_their_own_index(database: Database) -> None:
+    assert_ordered(database, statements.extra_of_job(database.dialect), 1, T, 10, by="ix_execution_extra")

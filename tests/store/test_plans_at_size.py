@@ -157,7 +157,6 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
     # history
     (history.EXECUTION, (5,)),
     (history.PLANNED_OF_JOB, (5, T, 100)),
-    (history.EXTRA_OF_JOB, (5, T, 100)),
     (history.ATTEMPTS, (50,)),
     (history.LATE_TIMERS, (T, 10) * EACH),
     (history.LATE_WAITING, (T, 10) * EACH),
@@ -169,7 +168,6 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
     (tail.NEWEST_IN_STATE.replace("STATES", "?"), (980_000, "running", T, 0, 5, T, T, T, 500)),
     (tail.NEWEST_FAILED.replace("STATES", "?, ?"), ("failed", "lost", T, 0, 500)),
     (tail.PLANNED_OF_JOB, (5, 500, T, 0, 5, T, T, T)),
-    (tail.EXTRA_OF_JOB, (5, 500, T, 0, 5, T, T, T)),
     (tail.SHOWN + "IN (?, ?, ?)", (1, 2, 3)),
 ]
 
@@ -178,6 +176,8 @@ def _of_the_table(database: Database) -> Iterator[tuple[str, tuple[Any, ...]]]:
     keys = "[1, 2, 3]" if database.kind == "sqlite" else "{1, 2, 3}"
     for statement in (listing.lines_of, listing.planned_of, listing.extra_of, edits.held_of, bulk.waiting_of):
         yield statement(database.dialect), (keys,)
+    yield history.extra_of_job(database.dialect), (5, T, 100)
+    yield tail.extra_of_job(database.dialect), (5, 500, T, 0, 5, T, T, T)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import pytest
 from sqlalchemy import text
 
-from tests.store.plans import accesses
+from tests.store.plans import accesses, assert_ordered
 from tests.store.stage import Stage, T
 from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import Job
@@ -250,8 +250,8 @@ QUERIES = [
     (statements.NEWEST_IN_STATE.replace("STATES", "?, ?"), (5, *STATES, T, 0, *NEWS, 10)),
     (statements.NEWEST_FAILED.replace("STATES", "?, ?"), (*STATES, T, 0, 10)),
     (statements.PLANNED_OF_JOB, (1, 10, T, 0, *NEWS)),
-    (statements.EXTRA_OF_JOB, (1, 10, T, 0, *NEWS)),
 ]
+EXTRA = (1, 10, T, 0, *NEWS)
 
 
 @pytest.mark.parametrize(("statement", "values"), QUERIES)
@@ -263,3 +263,7 @@ def test_no_question_reads_the_table_whole(database: Database, statement: str, v
     # The largest key is the end of the primary key: one step of it.
     bounded = [str(a) for a in found if not a.is_bounded and statement != statements.NEWEST_KEY]
     assert bounded == []
+
+
+def test_extra_runs_of_a_job_are_read_in_the_order_of_their_own_index(database: Database) -> None:
+    assert_ordered(database, statements.extra_of_job(database.dialect), *EXTRA, by="ix_execution_extra")

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row
 from tui_scheduler.domain.job import PRIORITIES, JobState
 from tui_scheduler.store.codec import DELETED_WHILE_PAUSED
 from tui_scheduler.store.database import Database
+from tui_scheduler.store.dialects import Dialect
 from tui_scheduler.store.hot import rows
 from tui_scheduler.store.ids import execution_id, execution_key, id_ms
 
@@ -107,11 +108,18 @@ PLANNED_OF_JOB = f"""
 SELECT {_COLUMNS} FROM {_JOINED} WHERE e.job_id = ? AND e.occurrence_key IS NOT NULL AND {_IS_HISTORY}
 ORDER BY e.occurrence_key DESC LIMIT ?
 """  # noqa: S608
-# ix_execution_extra, read backwards.
-EXTRA_OF_JOB = f"""
-SELECT {_COLUMNS} FROM {_JOINED} WHERE e.job_id = ? AND e.occurrence_key IS NULL AND {_IS_HISTORY}
-ORDER BY e.scheduled_for DESC LIMIT ?
+_EXTRA_OF_JOB: Final = f"""
+SELECT {_COLUMNS} FROM (
+  SELECT * FROM EXECUTIONS WHERE job_id = ? AND occurrence_key IS NULL AND {_IS_HISTORY.replace("e.", "")}
+  ORDER BY scheduled_for DESC LIMIT ?
+) AS e JOIN job j ON j.id = e.job_id LEFT JOIN node n ON n.id = e.node_id ORDER BY e.scheduled_for DESC
 """  # noqa: S608
+
+
+def extra_of_job(dialect: Dialect) -> str:
+    """ix_execution_extra, read backwards."""
+    return _EXTRA_OF_JOB.replace("EXECUTIONS", dialect.extra_executions)
+
 
 # ix_attempt_execution.
 ATTEMPTS = """
@@ -173,6 +181,7 @@ class History:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._extra_of_job = extra_of_job(database.dialect)
         self._jobs: tuple[float, dict[JobState, int]] | None = None
 
     def id_of(self, record: ExecutionRecord) -> str:
@@ -186,7 +195,7 @@ class History:
         """
         with self._database.read() as connection:
             planned = [_execution(row) for row in rows(connection, PLANNED_OF_JOB, job_key, now, limit)]
-            extra = [_execution(row) for row in rows(connection, EXTRA_OF_JOB, job_key, now, limit)]
+            extra = [_execution(row) for row in rows(connection, self._extra_of_job, job_key, now, limit)]
         both = merge(planned, extra, key=lambda record: record.scheduled_for, reverse=True)
         return list(islice(both, limit))
 

@@ -137,15 +137,22 @@ ORDER BY finished_at DESC LIMIT ?
 """
 _OF_JOB: Final = f"""
 SELECT id, fire_at, at FROM (
-  SELECT id, INSTANT AS at, fire_at, state, started_at, finished_at, next_attempt_at FROM execution
+  SELECT id, INSTANT AS at, fire_at, state, started_at, finished_at, next_attempt_at FROM EXECUTIONS
   WHERE job_id = ? AND occurrence_key KIND ORDER BY INSTANT DESC LIMIT ?
 ) AS e WHERE {_HAS_COME} AND fire_at >= ? AND {_IS_NEWS}
 """  # noqa: S608
 _AND_IN_STATE: Final = " AND state IN (STATES)"
 # uq_execution_occurrence, backwards.
-PLANNED_OF_JOB: Final = _OF_JOB.replace("INSTANT", "occurrence_key").replace("KIND", "IS NOT NULL")
-# ix_execution_extra, backwards.
-EXTRA_OF_JOB: Final = _OF_JOB.replace("INSTANT", "scheduled_for").replace("KIND", "IS NULL")
+PLANNED_OF_JOB: Final = (
+    _OF_JOB.replace("INSTANT", "occurrence_key").replace("KIND", "IS NOT NULL").replace("EXECUTIONS", "execution")
+)
+_EXTRA_OF_JOB: Final = _OF_JOB.replace("INSTANT", "scheduled_for").replace("KIND", "IS NULL")
+
+
+def extra_of_job(dialect: Dialect) -> str:
+    """ix_execution_extra, backwards."""
+    return _EXTRA_OF_JOB.replace("EXECUTIONS", dialect.extra_executions)
+
 
 # Primary keys, all of them; the columns are those of `LogEntry`, in its order.
 SHOWN: Final = """
@@ -169,7 +176,7 @@ class Tail:
         """
         dialect = self._database.dialect
         with self._database.read() as connection:
-            look = _Look(connection, wanted, now, _reached(marks, now), marks[-1] if marks else None)
+            look = _Look(connection, dialect, wanted, now, _reached(marks, now), marks[-1] if marks else None)
             keys, left_out = look.keys()
             mark = (now, look.first_to_come(min(keys, default=0)))
             wider = {*keys, *islice(again, MOST_AGAIN)}
@@ -188,9 +195,16 @@ class _Look:
     """One page being read. `reached` is the mark it begins at, `before` that of the page before."""
 
     def __init__(
-        self, connection: Connection, wanted: Wanted, now: int, reached: Mark | None, before: Mark | None
+        self,
+        connection: Connection,
+        dialect: Dialect,
+        wanted: Wanted,
+        now: int,
+        reached: Mark | None,
+        before: Mark | None,
     ) -> None:
         self._connection = connection
+        self._dialect = dialect
         self._wanted = wanted
         self._now = now
         self._reached = reached
@@ -249,7 +263,7 @@ class _Look:
         ending = _AND_IN_STATE if self._states else ""
         found = [
             row
-            for statement in (PLANNED_OF_JOB, EXTRA_OF_JOB)
+            for statement in (PLANNED_OF_JOB, extra_of_job(self._dialect))
             for row in self._rows(_in_states(statement + ending, len(self._states)), *values)
         ]
         return sorted(found, key=lambda row: (row.at, row.id), reverse=True)
