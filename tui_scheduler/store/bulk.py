@@ -1,4 +1,4 @@
-"""The same done to many jobs, some hundred a transaction.
+"""The same done to many jobs, a hundred a transaction.
 
 A transaction takes the locks that one edit takes, of all its jobs at once and in the same order as everybody: the
 edit lock, the timers by job, then executions by key. What is refused for one job leaves the others alone.
@@ -26,7 +26,7 @@ from tui_scheduler.store.hot import rows, run_many
 from tui_scheduler.store.jobs import INSERT_MANUAL
 
 CHUNK: Final = 100
-"""Jobs in one transaction: some 40 ms of computing, so that a running engine hardly notices."""
+"""Jobs in one transaction: some 25 to 35 ms of computing, so that a running engine hardly notices."""
 
 _PAUSE_S: Final = 0.005
 """Between two transactions: whoever waits for the store in this process gets it, which a lock alone does not see to."""
