@@ -51,6 +51,11 @@ LATE_IMPORTS = {
     ("cli", ""): "the terminal UI paints before the command line could have been read",
     ("commands", ""): "a mode loads only what it runs: Textual not when headless, no store when attached",
     ("terminal", ""): "something is on the screen before Textual is imported, and Textual's before the store",
+    ("tui.app", "tui.screens"): "the first screen is painted sooner; these are shown when they are asked for",
+    ("tui.screens.main", "tui.screens.execution"): "the same",
+    ("tui.widgets", "tui.screens"): "the same",
+    ("tui.widgets.log_pane", "domain.curl"): "the same: nothing else there needs what it brings",
+    ("tui.job_lookup", "domain.curl"): "the same",
     ("store.migrate", "store.tables"): "SQLModel takes a while to import; only the refusal of a database needs it",
 }
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NoReturn
 
-from croniter import CroniterError, croniter
 
 from tui_scheduler.domain.errors import Invalid
 
@@ -294,6 +293,8 @@ def _step(token: _Token, text: str, at: int) -> int:
 
 def _have_croniter_agree(text: str, columns: list[tuple[str, int]]) -> None:
     """Refuse what croniter refuses, so that an expression is worth as much elsewhere as it is here."""
+    from croniter import CroniterError, croniter  # takes long to import; where nothing is parsed, nothing needs it
+
     try:
         # Not `strict`: that goes by the days alone and refuses "0 0 30 2 MON", which fires on Mondays.
         croniter.expand(" ".join(column for column, _ in columns), second_at_beginning=True)

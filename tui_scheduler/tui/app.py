@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from pathlib import Path
 from traceback import format_exc
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.segment import Segment, Segments
 from textual.app import App
@@ -19,14 +19,14 @@ from tui_scheduler.tui.actions import BY_ID, Place, bindings, keys_of, readable
 from tui_scheduler.tui.alerts import SHOWN_S, AlertToasts
 from tui_scheduler.tui.commands import THEME, commands
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.screens.help import HelpScreen
 from tui_scheduler.tui.screens.main import PLACES, MainScreen
-from tui_scheduler.tui.screens.palette import PaletteScreen
 from tui_scheduler.tui.screens.stopping import StoppingScreen
-from tui_scheduler.tui.screens.welcome import First, WelcomeScreen, is_empty
 from tui_scheduler.tui.session import Session, Start
 from tui_scheduler.tui.themes import Themes, shipped_folder
 from tui_scheduler.tui.widgets.jobs_pane import JobsPane
+
+if TYPE_CHECKING:
+    from tui_scheduler.tui.screens.welcome import First
 
 ABANDONED: Final = 130
 """The exit code of a program that did not wait for what was under way."""
@@ -124,6 +124,8 @@ class SchedulerApp(App[int]):
 
     async def _welcome(self, session: Session) -> None:
         """A store without jobs is no dead end: say what can be done, unless the user does something already."""
+        from tui_scheduler.tui.screens.welcome import WelcomeScreen, is_empty
+
         try:
             empty = await is_empty(self.desk)
         except StoreUnavailable:
@@ -132,6 +134,8 @@ class SchedulerApp(App[int]):
             self.push_screen(WelcomeScreen(self.desk, session), self._begin_with)
 
     def _begin_with(self, first: First | None) -> None:
+        from tui_scheduler.tui.screens.welcome import First
+
         if first is First.CREATE:
             self.main.post_message(JobsPane.CreateWanted())
         elif first is First.SAMPLES:
@@ -162,9 +166,13 @@ class SchedulerApp(App[int]):
         return [Place.EXECUTION, Place.APP]
 
     def action_show_help(self) -> None:
+        from tui_scheduler.tui.screens.help import HelpScreen
+
         self.push_screen(HelpScreen(self.places[0], self.keymap))
 
     def action_show_palette(self) -> None:
+        from tui_scheduler.tui.screens.palette import PaletteScreen
+
         self.push_screen(PaletteScreen(commands(self.places, self.keymap, self.themes.names)), self._run_command)
 
     def _run_command(self, name: str | None) -> None:

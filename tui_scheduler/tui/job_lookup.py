@@ -10,7 +10,6 @@ from typing import Any
 from textual.app import App
 
 from tui_scheduler.control.views import JobQuery, JobRow
-from tui_scheduler.domain.curl import as_curl
 from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.domain.filtering import Column, JobFilter, Term
 from tui_scheduler.tui.clipboard import copy_text
@@ -41,6 +40,8 @@ class JobLookup:
 
     async def copy_curl(self, job_id: str) -> None:
         """The request of a job to the clipboard."""
+        from tui_scheduler.domain.curl import as_curl
+
         try:
             view = await self._desk.ask(lambda control: control.job(job_id))
         except SchedulerError as error:

@@ -18,7 +18,6 @@ from textual.widget import Widget
 from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.tui.actions import Place, bindings
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.screens.execution import ExecutionScreen
 from tui_scheduler.tui.screens.jump import JumpScreen, Target
 from tui_scheduler.tui.widgets.editor_pane import EditorPane
 from tui_scheduler.tui.widgets.footer import Footer
@@ -272,6 +271,8 @@ class MainScreen(Screen[None]):
 
     @on(LogPane.Opened)
     def _execution_wanted(self, message: LogPane.Opened) -> None:
+        from tui_scheduler.tui.screens.execution import ExecutionScreen
+
         self.app.push_screen(ExecutionScreen(self.desk, message.execution_id))
 
     @on(EditorPane.Left)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual import on
 from textual.app import SuspendNotSupported
@@ -12,7 +12,6 @@ from textual.message import Message
 from textual.worker import WorkType
 
 from tui_scheduler.control.views import JobView
-from tui_scheduler.domain.curl import CurlRequest
 from tui_scheduler.domain.durations import show_duration
 from tui_scheduler.domain.errors import Invalid, NotFound, SchedulerError
 from tui_scheduler.domain.job import JobSpec
@@ -26,9 +25,9 @@ from tui_scheduler.tui.editor.saving import Stored, create, update, way_back
 from tui_scheduler.tui.editor.sheet import JobSheet
 from tui_scheduler.tui.formatting import inert
 from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
-from tui_scheduler.tui.screens.conflict import MINE, THEIRS, ConflictScreen
-from tui_scheduler.tui.screens.curl import CurlScreen
-from tui_scheduler.tui.screens.trial import TrialScreen
+
+if TYPE_CHECKING:
+    from tui_scheduler.domain.curl import CurlRequest
 
 _FIRST_FIELD: Final = "name"
 
@@ -210,6 +209,7 @@ class EditorPane(JobSheet):
     async def _store(self, spec: JobSpec) -> Stored | None:
         if self._view is None:
             return await create(self.desk, spec)
+        from tui_scheduler.tui.screens.conflict import MINE, THEIRS, ConflictScreen
 
         async def overwrites(current: JobView) -> bool:
             mine, theirs = texts_of(spec), texts_of(current.job.spec)
@@ -269,6 +269,8 @@ class EditorPane(JobSheet):
         if spec is None or wrong:
             self._go_to_wrong()
             return
+        from tui_scheduler.tui.screens.trial import TrialScreen
+
         self.app.push_screen(TrialScreen(self.desk, spec))
 
     def action_paste_curl(self) -> None:
@@ -280,6 +282,8 @@ class EditorPane(JobSheet):
         self._do(partial(self._paste_curl, message.command))
 
     async def _paste_curl(self, command: str) -> None:
+        from tui_scheduler.tui.screens.curl import CurlScreen
+
         found = await self.app.push_screen_wait(CurlScreen(command))
         if found is None:
             return

@@ -23,7 +23,6 @@ from tui_scheduler.tui.job_deeds import JobDeeds
 from tui_scheduler.tui.job_feed import TICK_S, JobFeed
 from tui_scheduler.tui.job_lookup import JobLookup
 from tui_scheduler.tui.job_model import JobModel, Read, Targets
-from tui_scheduler.tui.screens.import_crontab import ImportCrontabScreen
 from tui_scheduler.tui.widgets.filter_line import FilterLine
 from tui_scheduler.tui.widgets.job_columns import as_text
 from tui_scheduler.tui.widgets.job_header import JobHeader
@@ -351,6 +350,8 @@ class JobsPane(Vertical):
         self.post_message(self.CreateWanted())
 
     def action_import_crontab(self) -> None:
+        from tui_scheduler.tui.screens.import_crontab import ImportCrontabScreen
+
         self.app.push_screen(ImportCrontabScreen(self.desk), self._imported)
 
     def _imported(self, number: int | None) -> None:

@@ -16,7 +16,6 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from tui_scheduler.control.views import ExecutionView, LogCursor, LogRow
-from tui_scheduler.domain.curl import as_curl
 from tui_scheduler.domain.errors import NotFound, SchedulerError, StoreUnavailable
 from tui_scheduler.tui.actions import Place, bindings
 from tui_scheduler.tui.clipboard import copy_text
@@ -298,6 +297,8 @@ class LogPane(Vertical):
         self._ask()
 
     async def _copy_curl(self, row: LogRow) -> None:
+        from tui_scheduler.domain.curl import as_curl
+
         view = await self.desk.ask(lambda control: control.job(row.job_id))
         copy_text(self.app, as_curl(view.job.spec.request), "the request as curl")
 
