@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NoReturn
 
-
 from tui_scheduler.domain.errors import Invalid
 
 ALIASES: Final = {
