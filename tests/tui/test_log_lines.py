@@ -54,7 +54,9 @@ def drawn(row: LogRow, width: int = 75, *, of_one_job: bool = False) -> str:
             "16:00:00.000 ◐ retrying  nightly report         503 #2 again 16:00:01      ",
         ),
         (
-            log_row(1, State.CLAIMED, http_status=503, error="status 503", attempt=2),
+            log_row(
+                1, State.CLAIMED, http_status=503, error="status 503", attempt=2, started_at=NOW + 900, duration=12_300
+            ),
             "16:00:00.000 ◇ claimed   nightly report         attempt #2                 ",
         ),
         (
@@ -80,6 +82,10 @@ def drawn(row: LogRow, width: int = 75, *, of_one_job: bool = False) -> str:
         (
             log_row(1, State.RUNNING, duration=None),
             "16:00:00.000 ▶ running   nightly report                             +900 µs",
+        ),
+        (
+            log_row(1, State.RUNNING, http_status=503, error="status 503", attempt=2),
+            "16:00:00.000 ▶ running   nightly report         attempt #2          +900 µs",
         ),
         (
             log_row(1, State.LOST, error="its node died"),

@@ -24,7 +24,8 @@ _ROOM_FOR_DRIFT: Final = 70
 _ROOM_FOR_DURATION: Final = 54
 
 
-_UNDER_WAY: Final = frozenset({State.PENDING, State.CLAIMED, State.RUNNING})
+_TO_BE_SENT: Final = frozenset({State.PENDING, State.CLAIMED})
+_UNDER_WAY: Final = _TO_BE_SENT | {State.RUNNING}
 
 
 class Part(NamedTuple):
@@ -115,8 +116,8 @@ def _error(row: LogRow) -> str:
 
 
 def row_parts(row: LogRow, cols: Columns, zone: tzinfo, now: int) -> list[Part]:
-    """The line of an execution. What it came to takes the place of timings that there are not (yet), or for which it
-    leaves no room.
+    """The line of an execution. What it came to takes the place of timings that there are not (yet: those of an
+    attempt before are not its own), or for which it leaves no room.
     """
     look = EXECUTION_LOOKS[row.state]
     parts = [
@@ -127,8 +128,8 @@ def row_parts(row: LogRow, cols: Columns, zone: tzinfo, now: int) -> list[Part]:
         parts.append(Part(fit(inert(row.job_name), cols.name) + " "))
     what, room = outcome(row, zone), cols.detail
     timings = [
-        (duration(row.duration), cols.duration, row.duration is not None),
-        (drift(row.drift), cols.drift, row.drift is not None),
+        (duration(row.duration), cols.duration, row.duration is not None and row.state not in _UNDER_WAY),
+        (drift(row.drift), cols.drift, row.drift is not None and row.state not in _TO_BE_SENT),
     ]
     while timings and not (timings[0][2] and cell_len(what) <= room):
         room += timings.pop(0)[1]

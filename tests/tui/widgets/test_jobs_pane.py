@@ -191,7 +191,9 @@ def test_the_countdown_goes_on_with_the_second() -> None:
     play(scenario, control)
 
 
-def test_what_changes_elsewhere_is_shown_by_itself() -> None:
+def test_what_changes_elsewhere_is_shown_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_scheduler.tui.widgets.jobs_pane.TICK_S", 0.05)
+
     async def scenario(pilot: Pilot[Any], app: Stage) -> None:
         app.control.pause_job(job(app.control, "a2").id)
         await until(pilot, lambda: any("‖ paused   a2" in line for line in screen(app)))
