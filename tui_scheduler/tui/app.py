@@ -6,17 +6,22 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
+from functools import partial
 from pathlib import Path
 from traceback import format_exc
 from typing import TYPE_CHECKING, Final
 
 from rich.segment import Segment, Segments
+from textual import events, on
 from textual.app import App
+from textual.message import Message
+from textual.widget import Widget
 
 from tui_scheduler.domain.errors import SchedulerError, StoreUnavailable
 from tui_scheduler.tui import mouse
 from tui_scheduler.tui.actions import BY_ID, Place, bindings, keys_of, readable
 from tui_scheduler.tui.alerts import SHOWN_S, AlertToasts
+from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.commands import THEME, commands
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.screens.main import PLACES, MainScreen
@@ -33,6 +38,17 @@ ABANDONED: Final = 130
 
 _LOOK_S: Final = 0.25
 """How often alerts are taken and the engine is looked at."""
+
+
+class _Passed(Message):
+    """Follows a key the way it goes, to tell when it has arrived. Twice: the first time comes behind the key, the
+    second behind the messages that the key made somebody post.
+    """
+
+    def __init__(self, target: Widget, *, again: bool) -> None:
+        super().__init__()
+        self.target = target
+        self.again = again
 
 
 class SchedulerApp(App[int]):
@@ -77,6 +93,9 @@ class SchedulerApp(App[int]):
         self._toasts = AlertToasts()
         self._undoing = asyncio.Lock()
         self._asking_to_leave = False
+        self._ahead = self.main.editor.ahead
+        self._key_at: Widget | None = None
+        """Where the last key went, until everything that it does is done."""
         self._opening: asyncio.Future[Session] | None = None
         self._stopping: StoppingScreen | None = None
         # Not the loop's own threads: the loop waits for those before it ends, and who quits twice does not wait.
@@ -89,6 +108,8 @@ class SchedulerApp(App[int]):
         missing = self.themes.choose(self._wanted_theme)
         self.set_keymap(dict(self.keymap))
         self.desk.on_stale = self._stale
+        self._ahead.on_end = self._call_next_key
+        self.set_interval(_LOOK_S, self._next_key)  # the widget that a key was at may have gone, and others wait
         self.push_screen(self.main)
         for problem in [*problems, *([missing] if missing else [])]:
             self.notify(problem, title="Theme", severity="warning", markup=False)
@@ -100,7 +121,7 @@ class SchedulerApp(App[int]):
     def _begin(self) -> None:
         """Something is on the screen: now for what takes its time."""
         self._opening = asyncio.get_running_loop().run_in_executor(self._threads, self._open)
-        self.run_worker(self._opened(self._opening), group="session")
+        begin(self, partial(self._opened, self._opening), group="session")
 
     def _open(self) -> Session:
         """In a thread. The session is known from the moment it is there, so that it is stopped whatever comes."""
@@ -155,6 +176,41 @@ class SchedulerApp(App[int]):
         for toast in self._toasts.pick(session.alerts(), self.desk.now()):
             self.notify(toast.text, title=toast.title, severity="error", timeout=SHOWN_S, markup=False)
 
+    # --- keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """One key after the other: the next one is looked at when the one before has moved the focus, not while that
+        is under way. Textual by itself gives `x` right behind Tab to the field that Tab leaves.
+        """
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._ahead.add(event)
+            await self._next_key()
+        else:
+            await super().on_event(event)
+
+    def _call_next_key(self) -> None:
+        self.call_later(self._next_key)
+
+    async def _next_key(self) -> None:
+        if self._key_at is not None and self._key_at.is_attached:
+            return
+        self._key_at = None
+        while self._key_at is None:
+            event = self._ahead.next(may_wait=self.screen is self.main)
+            if event is None:
+                return
+            await super().on_event(event)
+            target = self.focused or self.screen
+            if event.is_forwarded and target.post_message(_Passed(target, again=True)):
+                self._key_at = target
+
+    @on(_Passed)
+    async def _passed(self, message: _Passed) -> None:
+        target = message.target
+        if target is self._key_at and not (message.again and target.post_message(_Passed(target, again=False))):
+            self._key_at = None
+            await self._next_key()
+
     # --- help and palette
 
     @property
@@ -199,7 +255,7 @@ class SchedulerApp(App[int]):
         if not self.desk.undo:
             self.notify("Nothing to undo", markup=False)
             return
-        self.run_worker(self._undo(), group="undo")
+        begin(self, self._undo, group="undo")
 
     async def _undo(self) -> None:
         """One after the other, the latest first; what could not be undone is not tried again."""
@@ -252,7 +308,7 @@ class SchedulerApp(App[int]):
         if self._stopping is not None:
             self.abandon()
         elif not self._asking_to_leave:
-            self.run_worker(self._leave(), group="leave")
+            begin(self, self._leave, group="leave")
 
     async def _leave(self) -> None:
         self._asking_to_leave = True
@@ -267,7 +323,7 @@ class SchedulerApp(App[int]):
         """Stop in order and end with this exit code, asking nobody: what a signal does. From the event loop."""
         if self._stopping is None:
             self._stopping = StoppingScreen(opening=self.session is None)
-            self.run_worker(self._stop(self._stopping, code), group="stop")
+            begin(self, partial(self._stop, self._stopping, code), group="stop")
 
     def abandon(self) -> None:
         """End without waiting. Nothing is lost: what was under way is found by the next start."""

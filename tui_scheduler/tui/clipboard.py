@@ -8,10 +8,12 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from textual.app import App
 
+from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.formatting import inert
 
 # pyperclip in a process of its own: the programs it starts write on this terminal, may wait for a display that does
@@ -27,7 +29,7 @@ def copy_text(app: App[Any], text: str, what: str) -> None:
     """
     sound = text.encode(errors="replace").decode()
     app.copy_to_clipboard(sound)
-    app.run_worker(_copy_further(app, sound, inert(what)), group="clipboard", exclusive=True)
+    begin(app, partial(_copy_further, app, sound, inert(what)), group="clipboard", exclusive=True)
 
 
 async def _copy_further(app: App[Any], text: str, what: str) -> None:

@@ -95,7 +95,8 @@ def _read_entry(text: str, action: Action) -> tuple[str, ...]:
         raise _Refused(
             f"{', '.join(keys)} alone will not do: flow control or a terminal multiplexer may keep it; add another key"
         )
-    if action.place is Place.EDITOR and all(_is_typed(key) for key in keys):
+    in_fields = action.place is Place.EDITOR and not any(_is_typed(key) for key in action.keys)
+    if in_fields and all(_is_typed(key) for key in keys):
         raise _Refused(f"{', '.join(keys)} would be typed into the field; use a function key, or Ctrl or Alt with one")
     return keys
 

@@ -90,7 +90,10 @@ class GroupBox(Vertical):
         yield self._body
 
     def on_mount(self) -> None:
-        self.open(self.group.summary is None or not self._is_usual())
+        is_early = bool(self.rows)  # opened before there was a place for its rows
+        if is_early:
+            self._fill()
+        self.open(is_early or self.group.summary is None or not self._is_usual())
 
     @property
     def is_open(self) -> bool:
@@ -112,13 +115,20 @@ class GroupBox(Vertical):
         """Show the fields, or only the line that tells them."""
         if wanted and not self.rows:
             self.rows = tuple(FieldRow(field, self._texts[field.key]) for field in self.group.fields)
-            for row in self.rows:
-                row.mark(wrong=row.field.key in self._wrong)
-                self._body.mount(row)
-                if row.field.key == "schedule":
-                    self._body.mount(ScheduleNote())
+            if self._body.is_attached:
+                self._fill()
         self._body.display = wanted
         self._title.is_open = wanted
+
+    def _fill(self) -> None:
+        """Give the rows their place. Nothing can be put there before the box itself has one, nor once the app ends."""
+        if not self._body.is_attached:
+            return
+        for row in self.rows:
+            row.mark(wrong=row.field.key in self._wrong)
+            self._body.mount(row)
+            if row.field.key == "schedule":
+                self._body.mount(ScheduleNote())
 
     def tell(self, texts: Mapping[str, str], wrong: frozenset[str]) -> None:
         """Mark what is wrong, and tell the fields in the line."""

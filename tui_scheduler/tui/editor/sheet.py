@@ -18,6 +18,7 @@ from textual.worker import WorkType
 from tui_scheduler.control.views import JobView
 from tui_scheduler.domain.errors import Invalid, NotFound, SchedulerError
 from tui_scheduler.domain.job import JobSpec
+from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.editor.aside import Aside
 from tui_scheduler.tui.editor.draft import NEW_JOB, Reading, read_and_check, texts_of
@@ -40,7 +41,7 @@ _SIDE_BY_SIDE: Final = 74
 _NOTHING: Final = "No job to show.\n\nc creates one."
 
 
-class JobSheet(Vertical):
+class JobSheet(Vertical, can_focus=True):
     """Knows what is stored, what is typed, and whether they differ; follows what others store while they do not."""
 
     def __init__(self, desk: Desk, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
@@ -152,7 +153,10 @@ class JobSheet(Vertical):
     async def _enter(self, texts: Mapping[str, str], *, afresh: bool) -> None:
         if self._form is None:
             self._form = Form(texts)
-            await self.query_one("#parts").mount(self._form, before=0)
+            parts = self.query_one("#parts")
+            if not parts.is_attached:
+                return  # the app ends
+            await parts.mount(self._form, before=0)
         else:
             self._form.enter(texts, afresh=afresh)
         self.query_one("#nothing").display = False
@@ -279,8 +283,7 @@ class JobSheet(Vertical):
             self._show_title()
 
     def _start(self, work: WorkType[object], group: str, *, exclusive: bool = False) -> None:
-        """Functions, not coroutines: one that the end of the app keeps from starting is nothing left over."""
-        self.run_worker(work, group=group, exclusive=exclusive)
+        begin(self, work, group=group, exclusive=exclusive)
 
     def _warn(self, message: str) -> None:
         self.app.notify(inert(message), severity="error", markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -19,6 +20,7 @@ from tui_scheduler.control.views import Change
 from tui_scheduler.domain.crontab import CrontabEntry, read_crontab
 from tui_scheduler.domain.errors import Invalid, SchedulerError, StoreUnavailable
 from tui_scheduler.domain.job import JobSpec
+from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import count, inert
 from tui_scheduler.tui.local_zone import local_zone_name
@@ -140,7 +142,7 @@ class ImportCrontabScreen(ModalScreen[int]):
     def on_mount(self) -> None:
         self.query_one("#lines", TextArea).focus()
         self._summarise("Paste lines, name a file, or F5 for your own crontab.")
-        self.run_worker(self._fill_in_own(asked=False), group="source", exclusive=True)
+        begin(self, partial(self._fill_in_own, asked=False), group="source", exclusive=True)
 
     # --- where the lines come from
 
@@ -148,7 +150,7 @@ class ImportCrontabScreen(ModalScreen[int]):
     def _path_given(self, message: Input.Submitted) -> None:
         message.stop()
         if message.value.strip():
-            self.run_worker(self._fill_in_file(message.value.strip()), group="source", exclusive=True)
+            begin(self, partial(self._fill_in_file, message.value.strip()), group="source", exclusive=True)
 
     async def _fill_in_file(self, path: str) -> None:
         try:
@@ -159,7 +161,7 @@ class ImportCrontabScreen(ModalScreen[int]):
         self._fill_in(text)
 
     def action_own(self) -> None:
-        self.run_worker(self._fill_in_own(asked=True), group="source", exclusive=True)
+        begin(self, partial(self._fill_in_own, asked=True), group="source", exclusive=True)
 
     async def _fill_in_own(self, *, asked: bool) -> None:
         """Unasked, it never takes the place of what was pasted meanwhile, and says nothing when there is none."""
@@ -184,7 +186,7 @@ class ImportCrontabScreen(ModalScreen[int]):
     def _changed(self) -> None:
         text = self.query_one("#lines", TextArea).text
         zone = self.query_one("#zone", Input).value.strip() or "UTC"
-        self.run_worker(self._read(text, zone), group="reading", exclusive=True)
+        begin(self, partial(self._read, text, zone), group="reading", exclusive=True)
 
     async def _read(self, text: str, zone: str) -> None:
         """In a thread: a long one must not keep the keys waiting."""
@@ -240,7 +242,7 @@ class ImportCrontabScreen(ModalScreen[int]):
     def action_import(self) -> None:
         if self._found and not self._importing:
             self._importing = True
-            self.run_worker(self._import(list(self._found)), group="import")
+            begin(self, partial(self._import, list(self._found)), group="import")
 
     async def _import(self, specs: list[JobSpec]) -> None:
         refused: list[str] = []

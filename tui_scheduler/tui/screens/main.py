@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from textual import events, on
@@ -17,6 +18,7 @@ from textual.widget import Widget
 
 from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.tui.actions import Place, bindings
+from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.screens.jump import JumpScreen, Target
 from tui_scheduler.tui.widgets.editor_pane import EditorPane
@@ -104,7 +106,7 @@ class MainScreen(Screen[None]):
     # --- which pane is on show
 
     def go(self, name: str) -> None:
-        """Show a pane and give it the focus, unless it has nothing that could take it."""
+        """Show a pane and give it the focus."""
         if self._is_alone:
             self.current = name
         self.pane(name).focus_inside()
@@ -160,8 +162,8 @@ class MainScreen(Screen[None]):
         """To the next field of the editor, and from its last, as from the lists, to the next pane."""
         if self.current == "editor" and self.focused is not None:
             fields = self._fields()
-            at = fields.index(self.focused) + step if self.focused in fields else -1
-            if 0 <= at < len(fields):
+            at = fields.index(self.focused) + step if self.focused in fields else min(step, 0)
+            if 0 <= at < len(fields) and not (step < 0 and self.focused is self.editor):
                 self.set_focus(fields[at])
                 return
         names = [tab.id for tab in TABS]
@@ -214,6 +216,7 @@ class MainScreen(Screen[None]):
 
     def action_back(self) -> None:
         """What the pane can undo; then the zoom; then to the jobs."""
+        self.workers.cancel_group(self, "edit")  # who waits for a job to edit waits no longer
         if self.pane(self.current).back():
             return
         if self.zoomed and not self.is_narrow:
@@ -229,32 +232,40 @@ class MainScreen(Screen[None]):
 
     @on(JobsPane.Highlighted)
     def _highlighted(self, message: JobsPane.Highlighted) -> None:
-        shown = self.editor.show(None if message.row is None else message.row.id)
-        self.run_worker(self._or_say_why(shown), group="show", exclusive=True)
+        show = partial(self.editor.show, None if message.row is None else message.row.id)
+        self._or_say_why(show, group="show", exclusive=True)
 
     @on(JobsPane.EditWanted)
     def _edit(self, message: JobsPane.EditWanted) -> None:
-        self._to_editor(self.editor.edit(message.job_id, body=message.body))
+        self._to_editor(partial(self.editor.edit, message.job_id, body=message.body))
 
     @on(JobsPane.CreateWanted)
     def _create(self, message: JobsPane.CreateWanted) -> None:
-        self._to_editor(self.editor.create() if message.like is None else self._create_like(message.like))
+        self._to_editor(self.editor.create if message.like is None else partial(self._create_like, message.like))
 
     async def _create_like(self, job_id: str) -> None:
-        view = await self.desk.ask(lambda control: control.job(job_id))
+        try:
+            view = await self.desk.ask(lambda control: control.job(job_id))
+        except SchedulerError:
+            self.editor.give_up()
+            raise
         spec = view.job.spec
         await self.editor.create(replace(spec, name=f"{spec.name} copy") if spec.name else spec)
 
-    def _to_editor(self, doing: Awaitable[None]) -> None:
-        if self._is_alone:  # elsewhere it is the focus that tells, once the editor has asked what it has to
-            self.current = "editor"
-        self.run_worker(self._or_say_why(doing), group="edit", exclusive=True)
+    def _to_editor(self, doing: Callable[[], Awaitable[None]]) -> None:
+        """The focus goes there at once: what is typed until a field has it must not act on the jobs."""
+        self.current = "editor"
+        self.editor.take_over()
+        self._or_say_why(doing, group="edit", exclusive=True)
 
-    async def _or_say_why(self, doing: Awaitable[None]) -> None:
-        try:
-            await doing
-        except SchedulerError as error:
-            self.notify(str(error), severity="error", markup=False)
+    def _or_say_why(self, doing: Callable[[], Awaitable[None]], *, group: str, exclusive: bool = False) -> None:
+        async def do() -> None:
+            try:
+                await doing()
+            except SchedulerError as error:
+                self.notify(str(error), severity="error", markup=False)
+
+        begin(self, do, group=group, exclusive=exclusive)
 
     @on(JobsPane.LogWanted)
     def _log_wanted(self, message: JobsPane.LogWanted) -> None:
@@ -262,12 +273,15 @@ class MainScreen(Screen[None]):
         self.go("log")
 
     @on(EditorPane.Saved)
-    def _saved(self) -> None:
-        self.refresh_jobs()
+    def _saved(self, message: EditorPane.Saved) -> None:
+        if message.created:  # the cursor goes to what was just made
+            self._or_say_why(partial(self.jobs.refresh_and_go_to, message.view.job.key), group="refresh")
+        else:
+            self.refresh_jobs()
 
     def refresh_jobs(self) -> None:
         """The jobs were changed by something else than their pane."""
-        self.run_worker(self._or_say_why(self.jobs.refresh_now()), group="refresh")
+        self._or_say_why(self.jobs.refresh_now, group="refresh")
 
     @on(LogPane.Opened)
     def _execution_wanted(self, message: LogPane.Opened) -> None:

@@ -10,12 +10,12 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
-from textual.worker import WorkType
 
 from tui_scheduler.control.views import Trial
 from tui_scheduler.domain.durations import show_duration
 from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.domain.job import JobSpec
+from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import SECOND, duration, inert
 
@@ -74,8 +74,7 @@ class TrialScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         self._show_progress()
         self.set_interval(_TICK_S, self._show_progress)
-        sending: WorkType[None] = self._send
-        self.run_worker(sending, group="trial")
+        begin(self, self._send, group="trial")
 
     async def _send(self) -> None:
         try:

@@ -16,6 +16,7 @@ from textual.widgets import Button, Static
 from tui_scheduler.control.control import Control
 from tui_scheduler.control.views import Change, JobQuery
 from tui_scheduler.domain.errors import SchedulerError
+from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import SECOND, clock_time, inert
 from tui_scheduler.tui.session import Session
@@ -149,7 +150,7 @@ class WelcomeScreen(ModalScreen[First]):
             return
         if what == First.SAMPLES:
             self._loading = True
-            self.run_worker(self._load_samples(), group="samples")
+            begin(self, self._load_samples, group="samples")
         else:
             self.dismiss(First(what))
 

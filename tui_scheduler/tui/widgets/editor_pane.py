@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from textual import on
+from textual import events, on
 from textual.app import SuspendNotSupported
 from textual.message import Message
 from textual.worker import WorkType
@@ -25,6 +25,7 @@ from tui_scheduler.tui.editor.saving import Stored, create, update, way_back
 from tui_scheduler.tui.editor.sheet import JobSheet
 from tui_scheduler.tui.formatting import inert
 from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
+from tui_scheduler.tui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from tui_scheduler.domain.curl import CurlRequest
@@ -33,7 +34,10 @@ _FIRST_FIELD: Final = "name"
 
 
 class EditorPane(JobSheet):
-    """Shows a job, edits it, or starts a new one. What is typed and not saved is never lost without asking."""
+    """Shows a job, edits it, or starts a new one. What is typed and not saved is never lost without asking.
+
+    The pane itself can have the focus: then it reads the job, and single keys mean what they mean elsewhere.
+    """
 
     BINDINGS = bindings(Place.EDITOR)
 
@@ -71,28 +75,59 @@ class EditorPane(JobSheet):
 
     def __init__(self, desk: Desk, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(desk, id=id)
+        self.ahead = TypeAhead()
+        """What is typed until a field that was asked for has the focus; whoever hands out the keys asks it."""
         self.edit_outside: Callable[[str], Edited] = self._edit_outside
         """Lets the user edit a text in another program; a test has no terminal to lend."""
 
     async def edit(self, job_id: str, *, body: bool = False) -> None:
         """Show a job to edit it: the focus comes here, or `body` opens $EDITOR. Asks before anything unsaved goes."""
-        self._do(partial(self._edit, job_id, body=body))
+        self._do(partial(self._begin, partial(self._edit, job_id, body=body)))
 
     async def create(self, spec: JobSpec | None = None) -> None:
         """Start a new job, filled in from `spec`. Asks before anything unsaved goes."""
-        self._do(partial(self._create, spec))
+        self._do(partial(self._begin, partial(self._create, spec)))
+
+    def take_over(self) -> None:
+        """Take the focus at once, for a field that is still to come: `edit` or `create` follows, or `give_up`."""
+        self.screen.set_focus(self)
+        self.ahead.wait()
+
+    def give_up(self) -> None:
+        """The field that was to have the focus does not come."""
+        if self.ahead.is_waiting:
+            self.workers.cancel_group(self, "do")
+            self.ahead.drop()
+            self.post_message(self.Left())
 
     def focus_inside(self) -> None:
-        """Give the focus to the first field, or the one that had it last."""
-        if self._form is None or not (self._is_new or self._view is not None):
+        """Take the focus; a draft takes it to the field that had it last."""
+        if self._is_new or self.is_dirty:
+            self._go_to_field()
+        else:
+            self.focus()
+
+    def _go_to_field(self) -> None:
+        """To the first field, or the one that had the focus last."""
+        if self._form is None:
             return
         if self._last is not None and self._last.is_attached:
             self._last.focus()
         else:
             self._form.go_to(_FIRST_FIELD)
 
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        super().on_descendant_focus(event)
+        self.ahead.end()
+
+    def on_focus(self) -> None:
+        self._say()
+
     def back(self) -> bool:
         """Undo one step: leave a list, a field, ask about what is unsaved. False: nothing to undo."""
+        if self.ahead.is_waiting:
+            self.give_up()
+            return True
         if self.is_dirty:
             self._do(self._leave)
             return True
@@ -106,6 +141,7 @@ class EditorPane(JobSheet):
         """Ask about what is unsaved, if anything: whether it is saved or given up now. From a worker only."""
         if not self.is_dirty:
             return True
+        self.ahead.drop()  # nothing that was typed for a field answers a question
         name = self._title_of_job() or "the new job"
         answer = await self.app.push_screen_wait(
             ConfirmScreen(
@@ -121,31 +157,39 @@ class EditorPane(JobSheet):
             self._drop()
         return answer == "discard"
 
-    async def _edit(self, job_id: str, *, body: bool) -> None:
+    async def _begin(self, opening: Callable[[], Awaitable[bool]]) -> None:
+        if not await opening():
+            self.give_up()
+
+    async def _edit(self, job_id: str, *, body: bool) -> bool:
+        """False when there is nothing to edit; an answer "cancel" goes back to what is unsaved."""
         is_here = self._view is not None and self._view.job.id == job_id
         if not is_here:
             if not await self.settle():
-                return
+                self._go_to_field()
+                return True
             try:
                 view = await self.desk.ask(lambda control: control.job(job_id))
             except SchedulerError as error:
                 self._warn(str(error))
-                return
+                return False
             self._wanted = job_id
             await self._load(view)
+        self._go_to_field()
         if body:
             self.action_edit_body()
-        else:
-            self.focus_inside()
+        return True
 
-    async def _create(self, spec: JobSpec | None) -> None:
+    async def _create(self, spec: JobSpec | None) -> bool:
         if not await self.settle():
-            return
+            self._go_to_field()
+            return True
         self._wanted = None
         self._view, self._is_new, self._newer, self._last = None, True, None, None
         self._base = texts_of(NEW_JOB)
         await self._enter(self._base if spec is None else texts_of(spec), afresh=True)
-        self.focus_inside()
+        self._go_to_field()
+        return True
 
     async def _leave(self) -> None:
         if await self.settle():
@@ -166,6 +210,40 @@ class EditorPane(JobSheet):
             return True
         self._warn("no job is open: c creates one")
         return False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
+        """What single keys do here they do while the pane itself has the focus, not from a field in it."""
+        return self.has_focus or action not in {"edit", "create", "scroll_down_some", "scroll_up_some"}
+
+    def action_edit(self) -> None:
+        """Into the fields."""
+        if self._has_job():
+            self.take_over()
+            self._go_to_field()
+
+    def action_create(self) -> None:
+        self.take_over()
+        self._do(partial(self._begin, partial(self._create, None)))
+
+    def action_scroll_down_some(self) -> None:
+        self._scroll_by(1)
+
+    def action_scroll_up_some(self) -> None:
+        self._scroll_by(-1)
+
+    def action_page_down(self) -> None:
+        self._scroll_by(self._page)
+
+    def action_page_up(self) -> None:
+        self._scroll_by(-self._page)
+
+    @property
+    def _page(self) -> int:
+        return 1 if self._form is None else max(self._form.size.height - 1, 1)
+
+    def _scroll_by(self, lines: int) -> None:
+        if self._form is not None:
+            self._form.scroll_relative(y=lines, animate=False)
 
     def action_save(self) -> None:
         if self._has_job() and not self._is_saving:

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from tui_scheduler.control.views import Health, Metrics
 from tui_scheduler.domain.errors import StoreUnavailable
+from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.fitting import Piece, fitting, shortened, total_width
 from tui_scheduler.tui.formatting import SECOND, clock_time, count, duration, inert, sparkline
@@ -62,7 +63,7 @@ class Header(Widget):
             self._begin()
 
     def _begin(self) -> None:
-        self.run_worker(self._ask(), group="header", exclusive=True)
+        begin(self, self._ask, group="header", exclusive=True)
 
     async def _ask(self) -> None:
         try:
