@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
 import tui_scheduler.store.tables  # noqa: F401 - fills the metadata
@@ -43,6 +43,28 @@ def test_the_migrated_tables_are_those_the_program_describes(database: Database)
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_a_new_sqlite_database_is_made_as_all_migrations_would_leave_it(tmp_path: Path) -> None:
+    """`python -m tui_scheduler.store.migrations` writes what this holds to account."""
+    made = open_database(str(tmp_path / "made.db"))
+    (tmp_path / "migrated.db").touch()
+    migrated = Database(str(tmp_path / "migrated.db"))
+    with migrated.write() as connection:
+        migrate.upgrade(connection)
+        assert migrate.NEW_SQLITE.read_text(encoding="utf-8") == migrate.described(connection)
+    contents = []
+    for database in (made, migrated):
+        with database.read() as connection:
+            tables = sorted(database.dialect.table_names(connection))
+            rows = {table: connection.exec_driver_sql(f"SELECT * FROM {table}").all() for table in tables}
+            definitions = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master").all()
+        salt = next(row.value for row in rows["meta"] if row.name == "salt")
+        assert 0 < salt < 2**30
+        rows["meta"] = [row for row in rows["meta"] if row.name != "salt"]
+        contents.append((sorted(definitions, key=str), rows))
+        database.close()
+    assert contents[0] == contents[1]
 
 
 # Alembic compares neither the conditions of partial indexes nor AUTOINCREMENT; the databases know both.
@@ -122,12 +144,15 @@ def test_a_migration_that_is_killed_leaves_nothing_and_can_be_run_again(empty_ur
 
 
 def test_a_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def upgrade_and_fail(connection: object) -> None:
-        upgrade(connection)  # type: ignore[arg-type]
-        raise OSError("the module would not load")
+    def failing(change: Callable[[Connection], None]) -> Callable[[Connection], None]:
+        def change_and_fail(connection: Connection) -> None:
+            change(connection)
+            raise OSError("the module would not load")
 
-    upgrade = migrate.upgrade
-    monkeypatch.setattr(migrate, "upgrade", upgrade_and_fail)
+        return change_and_fail
+
+    monkeypatch.setattr(migrate, "upgrade", failing(migrate.upgrade))
+    monkeypatch.setattr(migrate, "make", failing(migrate.make))
     with pytest.raises(OSError, match="would not load"):
         open_database(empty_url)
     database = Database(empty_url)
