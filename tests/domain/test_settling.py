@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui_scheduler.domain.decisions import LONGEST_RETRY_AFTER, SUCCEEDED, Settlement, path_steps, settle, why_failed
+from tui_scheduler.domain.decisions import (
+    LONGEST_RETRY_AFTER,
+    SUCCEEDED,
+    Settlement,
+    beyond_status,
+    path_steps,
+    settle,
+    why_failed,
+)
 from tui_scheduler.domain.execution import Execution, Outcome, OutcomeKind, State
 from tui_scheduler.domain.job import JobSpec, JobType, Request, SuccessRule
 from tui_scheduler.domain.retry import SECOND, RetryPolicy
@@ -94,6 +102,20 @@ def test_what_the_wire_says_is_what_is_told() -> None:
     assert why_failed(SuccessRule(), Outcome(OutcomeKind.REFUSED, NOW)) == "connection refused"
     assert why_failed(SuccessRule(), Outcome(OutcomeKind.REFUSED, NOW, message="nobody there")) == "nobody there"
     assert settled(answer(500, message="HTTP 500: overloaded")).error == "HTTP 500: overloaded"
+
+
+@pytest.mark.parametrize(
+    ("rule", "outcome", "beyond"),
+    [
+        (SuccessRule(), answer(503), ""),
+        (SuccessRule(body_pattern="ok"), answer(200, b"no"), "but the body does not match 'ok'"),
+        (SuccessRule(), Outcome(OutcomeKind.REFUSED, NOW), "connection refused"),
+        (SuccessRule(), answer(500, message="HTTP 500: overloaded"), "overloaded"),
+        (SuccessRule(), answer(200), ""),
+    ],
+)
+def test_beside_the_status_an_error_says_only_the_rest(rule: SuccessRule, outcome: Outcome, beyond: str) -> None:
+    assert beyond_status(why_failed(rule, outcome), outcome.status) == beyond
 
 
 @pytest.mark.parametrize(

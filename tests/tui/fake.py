@@ -96,7 +96,7 @@ class FakeControl:
             finished_at=at + 13_200 if over else None,
             duration=12_300 if sent and state is not State.RUNNING else None,
             http_status=status,
-            error=None if status in {200, None} else f"status {status}",
+            error=None if status in {200, None} else f"HTTP {status}",
             response_excerpt="ok" if state is State.SUCCEEDED else None,
             next_attempt_at=at + 5 * SECOND if state is State.RETRYING else None,
             node="4f1c6d6e-0000-4000-8000-000000000001" if sent else None,

@@ -63,7 +63,7 @@ LINES = (
 
 _STATES = {".": State.SUCCEEDED, "x": State.FAILED, "s": State.SKIPPED, "r": State.RETRYING}
 _ERRORS = {
-    "billing: charge due invoices": (500, "status 500"),
+    "billing: charge due invoices": (500, "HTTP 500"),
     "inventory: sync warehouse 7": (None, "connection refused by 127.0.0.1:4747"),
 }
 
@@ -91,7 +91,7 @@ def failed_run(control: FakeControl) -> str:
     """The id of an execution that failed after three attempts, with all there is to say about it."""
     job = _job(control, "billing: charge due invoices")
     body = '{"error":"ledger is locked","retryable":true,"hint":"month end close runs until 16:30","batch":[7,8,9]}'
-    known = {"attempt": 3, "response_excerpt": body, "error": "status 503", "http_status": 503, "duration": 31_400}
+    known = {"attempt": 3, "response_excerpt": body, "error": "HTTP 503", "http_status": 503, "duration": 31_400}
     view = control.happened(job, State.FAILED, ago=4 * SECOND, trigger=Trigger.MANUAL, **known)
     headers = (("content-type", "application/json"), ("retry-after", "2"), ("server", "ledger/4.2"))
     at = view.fire_at
@@ -131,7 +131,7 @@ def _make(control: FakeControl, line: Line) -> Job:
 
 
 def _tell(control: FakeControl, job: Job, line: Line) -> None:
-    status, error = _ERRORS.get(line.name, (500, "status 500"))
+    status, error = _ERRORS.get(line.name, (500, "HTTP 500"))
     for sign, at in zip(reversed(line.runs), _instants(job, control.clock), strict=False):
         state = _STATES[sign]
         known: dict[str, object] = {}

@@ -19,7 +19,7 @@ def test_an_alert_says_which_job_and_what() -> None:
 
 
 def test_a_job_without_a_name_is_called_by_its_id() -> None:
-    (toast,) = AlertToasts().pick([AlertView(NOW, "an-id", "", NOW, "failed", 1, "status 500")], NOW)
+    (toast,) = AlertToasts().pick([AlertView(NOW, "an-id", "", NOW, "failed", 1, "HTTP 500")], NOW)
     assert toast.title == "an-id"
 
 

@@ -29,7 +29,7 @@ def an_attempt(number: int, **known: object) -> AttemptView:
         finished_at=NOW + number * SECOND + 12_300,
         duration=12_300,
         http_status=503,
-        error="status 503",
+        error="HTTP 503",
         response_headers=(("Content-Type", "text/plain"),),
         response_excerpt=f"busy {number}",
         waits=2 * SECOND,

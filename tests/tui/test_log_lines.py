@@ -38,7 +38,7 @@ def drawn(row: LogRow, width: int = 75, *, of_one_job: bool = False) -> str:
     [
         (log_row(1), "16:00:00.000 ✓ succeeded nightly report         200        12.3 ms  +900 µs"),
         (
-            log_row(1, State.FAILED, http_status=500, error="status 500", attempt=3),
+            log_row(1, State.FAILED, http_status=500, error="HTTP 500", attempt=3),
             "16:00:00.000 × failed    nightly report         500 #3     12.3 ms  +900 µs",
         ),
         (
@@ -50,12 +50,12 @@ def drawn(row: LogRow, width: int = 75, *, of_one_job: bool = False) -> str:
             "16:00:00.000 × failed    nightly report         127.0.0.1:4747 refused the…",
         ),
         (
-            log_row(1, State.RETRYING, http_status=503, error="status 503", attempt=2, next_attempt_at=NOW + SECOND),
+            log_row(1, State.RETRYING, http_status=503, error="HTTP 503", attempt=2, next_attempt_at=NOW + SECOND),
             "16:00:00.000 ◐ retrying  nightly report         503 #2 again 16:00:01      ",
         ),
         (
             log_row(
-                1, State.CLAIMED, http_status=503, error="status 503", attempt=2, started_at=NOW + 900, duration=12_300
+                1, State.CLAIMED, http_status=503, error="HTTP 503", attempt=2, started_at=NOW + 900, duration=12_300
             ),
             "16:00:00.000 ◇ claimed   nightly report         attempt #2                 ",
         ),
@@ -84,7 +84,7 @@ def drawn(row: LogRow, width: int = 75, *, of_one_job: bool = False) -> str:
             "16:00:00.000 ▶ running   nightly report                             +900 µs",
         ),
         (
-            log_row(1, State.RUNNING, http_status=503, error="status 503", attempt=2),
+            log_row(1, State.RUNNING, http_status=503, error="HTTP 503", attempt=2),
             "16:00:00.000 ▶ running   nightly report         attempt #2          +900 µs",
         ),
         (
@@ -157,8 +157,8 @@ def test_a_time_of_another_day_says_which(instant: int, shown: str) -> None:
     ("row", "said"),
     [
         (
-            log_row(1, State.FAILED, http_status=200, error="status 200, but the body is not JSON"),
-            "200 status 200, but",
+            log_row(1, State.FAILED, http_status=200, error="HTTP 200, but the body is not JSON", attempt=2),
+            "200 #2 but the body is not JSON",
         ),
         (log_row(1, State.SUCCEEDED, attempt=2, trigger=Trigger.REPLAY), "200 #2 replay"),
         (log_row(1, State.CANCELLED), ""),

@@ -271,12 +271,23 @@ def why_failed(rule: SuccessRule, outcome: Outcome) -> str | None:
     if outcome.kind is not OutcomeKind.RESPONSE or outcome.status is None:
         return outcome.message or outcome.kind
     if not _has_status(rule, outcome.status):
-        return outcome.message or f"HTTP {outcome.status}"
+        return outcome.message or _http(outcome.status)
     if rule.body_pattern is not None and not _pattern(rule.body_pattern).search(_text(outcome.excerpt)[:KEPT]):
-        return f"HTTP {outcome.status}, but the body does not match {rule.body_pattern!r}"
+        return f"{_http(outcome.status)}, but the body does not match {rule.body_pattern!r}"
     if rule.json_path is not None:
         return _why_json_differs(rule.json_path, rule.json_equals, outcome)
     return None
+
+
+def beyond_status(error: str | None, status: int | None) -> str:
+    """What an error says besides the status of the response, for where that stands beside it."""
+    if error is None or status is None or not error.startswith(_http(status)):
+        return error or ""
+    return error.removeprefix(_http(status)).lstrip(",: ")
+
+
+def _http(status: int) -> str:
+    return f"HTTP {status}"
 
 
 def _has_status(rule: SuccessRule, status: int) -> bool:

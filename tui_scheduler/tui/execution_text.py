@@ -7,6 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from tui_scheduler.control.views import AttemptView, ExecutionView, JobView
+from tui_scheduler.domain.decisions import beyond_status
 from tui_scheduler.domain.execution import State
 from tui_scheduler.tui.formatting import EXECUTION_LOOKS, SECOND, clock_time, count, drift, duration, full_time, inert
 from tui_scheduler.tui.log_lines import Part
@@ -73,7 +74,7 @@ def _summary(view: ExecutionView) -> Text:
     look = EXECUTION_LOOKS[view.state]
     said = [
         f"status {view.http_status}" if view.http_status is not None else "",
-        inert(view.error) if view.error and view.error != f"status {view.http_status}" else "",
+        inert(beyond_status(view.error, view.http_status)),
     ]
     return [Part(f"{look.glyph} {look.word}", look.style), *(Part(f" · {word}") for word in said if word)]
 
@@ -122,7 +123,7 @@ def _attempt(attempt: AttemptView, view: ExecutionView, zone: tzinfo) -> Text:
     look = EXECUTION_LOOKS[State.SUCCEEDED if _succeeded(attempt, view) else State.FAILED]
     at = attempt.started_at if attempt.started_at is not None else attempt.finished_at
     status = "" if attempt.http_status is None else f"status {attempt.http_status}"
-    error = "" if attempt.error is None or attempt.error == status else inert(attempt.error)
+    error = inert(beyond_status(attempt.error, attempt.http_status))
     words = [word for word in (status, error, "" if attempt.duration is None else duration(attempt.duration)) if word]
     line = [
         Part(f"#{attempt.attempt}".ljust(4)),

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len, set_cell_size
 
 from tui_scheduler.control.views import LogRow
+from tui_scheduler.domain.decisions import beyond_status
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.tui.formatting import EXECUTION_LOOKS, SECOND, clock_time, count, drift, duration, full_time, inert
 
@@ -110,9 +111,7 @@ def _skipped(row: LogRow) -> str:
 
 def _error(row: LogRow) -> str:
     """What the status has not said already."""
-    if row.error is None or row.error == f"status {row.http_status}":
-        return ""
-    return inert(row.error)
+    return inert(beyond_status(row.error, row.http_status))
 
 
 def row_parts(row: LogRow, cols: Columns, zone: tzinfo, now: int) -> list[Part]:
