@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import stat
 import subprocess
 import sys
@@ -149,3 +150,17 @@ def _read_until(terminal: int, wanted: bytes) -> bytes:
     while wanted not in seen:
         seen += os.read(terminal, 4096)
     return seen
+
+
+def test_a_signal_that_ends_the_program_ends_the_editor_first(tmp_path: Path) -> None:
+    told: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    try:
+        ours = signal.getsignal(signal.SIGTERM)
+        editor = script(tmp_path, "import signal", "os.kill(os.getppid(), signal.SIGTERM)", "signal.pause()")
+        edited = edit_text("body", with_editor(editor))
+        assert signal.getsignal(signal.SIGTERM) is ours
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert (told, edited.text) == ([signal.SIGTERM], None)
+    assert "the body is as it was" in edited.trouble

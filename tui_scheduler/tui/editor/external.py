@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 _FALLBACKS: Final = ("vi", "nano")
+_ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 Run = Callable[[Sequence[str], Mapping[str, str]], int]
 """Runs a command with an environment, on this terminal, and gives its exit code. Raises OSError."""
@@ -45,9 +47,15 @@ def editor_command(environ: Mapping[str, str]) -> list[str] | None:
 
 
 def run_command(command: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run it on this terminal. Ctrl+C in it is its own business."""
-    with _deaf_to_interrupts():
-        return subprocess.run(command, env=dict(environ), check=False).returncode  # noqa: S603 - the user's own editor
+    """Run it on this terminal. Ctrl+C in it is its own business; a signal that ends this program ends it first, so
+    that the terminal is free for the stop.
+    """
+    with (
+        _deaf_to_interrupts(),
+        subprocess.Popen(command, env=dict(environ)) as child,  # noqa: S603 - the user's own editor
+        _ended_with_us(child),
+    ):
+        return child.wait()
 
 
 def edit_text(text: str, environ: Mapping[str, str] | None = None, run: Run = run_command) -> Edited:
@@ -86,6 +94,31 @@ def _taken_over(path: Path, text: str) -> Edited:
     if edited.endswith("\n") and not text.endswith("\n"):
         edited = edited[:-1].removesuffix("\r")
     return Edited(edited)
+
+
+@contextmanager
+def _ended_with_us(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """What ends this program ends the child first, politely: one that does not listen is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        child.terminate()
+        former = formers[number]
+        if callable(former):
+            former(number, frame)
+
+    found = {int(number): signal.getsignal(number) for number in _ENDS}
+    # One that is ignored, as under nohup, stays so.
+    formers = {number: former for number, former in found.items() if former is not signal.SIG_IGN}
+    for number in formers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, former in formers.items():
+            signal.signal(number, former)
 
 
 @contextmanager
