@@ -177,11 +177,19 @@ def doubled(case: Case) -> Iterator[Violation]:
 
 
 def unplanned(case: Case) -> Iterator[Violation]:
-    """Nothing was run that no order asked for, and nothing that an order had forbidden by then."""
+    """Nothing was run that no order asked for, and nothing that an order had forbidden by then.
+
+    A node that dies before it has heard of an order has in hand what that forbids, up to the look-ahead after it.
+    Nobody can tell that it was not sent: at-most-once work is lost then, and where nothing arrived nothing was run;
+    other work is rescued.
+    """
     for record in case.records:
         is_judged = record.trigger == "schedule" and not record.is_skip and record.scheduled_for <= case.horizon
         if is_judged and record.scheduled_for not in case.plan:
             closed = last_close(case, record.scheduled_for)
+            is_lost = record.state == "lost" and record.scheduled_for not in case.arrived
+            if (is_lost or record.rescues) and closed is not None and record.scheduled_for - closed <= LOOK_AHEAD:
+                continue
             if closed is None:
                 yield case.accuse("unplanned", record.scheduled_for, f"no regime has it: {record}")
             else:

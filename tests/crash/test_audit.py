@@ -266,6 +266,22 @@ def test_what_runs_just_after_an_order_forbade_it_was_overtaken() -> None:
         assert rules(plus(clean(story), Record("job", at(second), "succeeded"), arrival(at(second)))) == [rule]
 
 
+@pytest.mark.parametrize(("second", "arrivals", "expected"), [(5, 0, []), (5, 1, ["overtaken"]), (8, 0, ["overtaken"])])
+def test_what_a_dying_node_had_in_hand_may_be_lost_though_an_order_forbade_it(
+    second: int, arrivals: int, expected: list[str]
+) -> None:
+    story = replace(STORY, commands=(command(Action.PAUSE, 4.3, 4.4),), at_most_once=True)
+    evidence = plus(clean(story), Record("job", at(second), "lost"), *[arrival(at(second))] * arrivals)
+    assert rules(evidence) == expected
+
+
+@pytest.mark.parametrize(("second", "expected"), [(5, []), (8, ["overtaken"])])
+def test_what_a_dying_node_had_in_hand_is_rescued_though_an_order_forbade_it(second: int, expected: list[str]) -> None:
+    story = replace(STORY, commands=(command(Action.PAUSE, 4.3, 4.4),))
+    rescued = Record("job", at(second), "succeeded", rescues=1)
+    assert rules(plus(clean(story), rescued, arrival(at(second)))) == expected
+
+
 def test_an_edit_binds_the_request_after_its_grace() -> None:
     story = replace(STORY, commands=(command(Action.EDIT, 4.2, 4.3, EVERY_SECOND, revision=1),))
     evidence = clean(story)
