@@ -164,8 +164,9 @@ def create_jobs(database: Database, scenario: Scenario, url: str, start: int) ->
     They are created in the future, a second before it: `@every` is anchored there, and nothing is due while the
     program starts. All at once and then moved apart: a thousand transactions take longer than the second they aim at.
     """
-    spec = JobSpec(schedule=scenario.schedule, request=Request(url=url))
-    keys = JobStore(database).create_many([spec] * scenario.count, start - SECOND)
+    request = Request(url=url)
+    specs = (JobSpec(scenario.schedule, request, name=f"job {number:06}") for number in range(scenario.count))
+    keys = JobStore(database).create_many(specs, start - SECOND)
     phase_of = dict(zip(keys, scenario.phases(), strict=True))
     moves = [{"key": key, "phase": phase} for key, phase in phase_of.items() if phase]
     if moves:

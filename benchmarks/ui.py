@@ -28,6 +28,7 @@ import pyte
 from benchmarks import report, scenarios, subjects
 from benchmarks.machine import cores_for_measuring, describe, pin, raise_open_files_limit
 from benchmarks.measure import Terms, measure
+from benchmarks.processes import running_receiver
 from benchmarks.terminal import Terminal
 from tui_scheduler.domain.job import JobSpec, Request
 from tui_scheduler.store.database import open_database
@@ -54,17 +55,11 @@ class Screen:
         self._screen = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self._screen)
         self.terminal = Terminal(command, columns=COLUMNS, rows=ROWS)
+        pin(cores_for_measuring()[0], self.terminal.pid)
 
     @property
     def text(self) -> str:
         return "\n".join(self._screen.display)
-
-    def cursor_line(self) -> int | None:
-        """The row of the screen that is highlighted: whose background differs from that of most."""
-        backgrounds = [self._screen.buffer[row][4].bg for row in range(ROWS)]
-        common = max(set(backgrounds), key=backgrounds.count)
-        marked = [row for row, background in enumerate(backgrounds) if background != common]
-        return marked[0] if len(marked) == 1 else None
 
     def look(self) -> tuple[str, ...]:
         """The rows of the table with the colours of their background: what any move of the cursor changes."""
@@ -107,6 +102,7 @@ class Figures:
     """Milliseconds; `keys` has every press."""
 
     jobs: int
+    load: str = ""
     first_paint: list[float] = field(default_factory=list)
     first_rows: list[float] = field(default_factory=list)
     keys: dict[str, list[float]] = field(default_factory=dict)
@@ -138,11 +134,33 @@ def measure_hands(jobs: int, rounds: int, starts: int) -> Figures:
                 figures.first_rows.append((shown - began) * 1_000)
         with program(path, Path(temporary)) as screen:
             screen.wait(lambda: "job 000" in screen.text, "the first jobs")
-            figures.keys["down"] = [screen.press(DOWN) for _ in range(rounds)]
-            figures.keys["page down"] = [screen.press(PAGE_DOWN) for _ in range(rounds)]
-            figures.keys["last, first"] = [screen.press((LAST, FIRST)[turn % 2]) for turn in range(rounds)]
+            press_all(screen, figures, rounds)
             figures.keys["sort"] = [screen.press(TURN_ROUND) for _ in range(4)]
     return figures
+
+
+def measure_busy_hands(scenario: scenarios.Scenario, rounds: int) -> Figures:
+    """Key presses while that many jobs fire every second, in this same program."""
+    figures = Figures(scenario.count, load=scenario.name)
+    with tempfile.TemporaryDirectory(prefix="tui-scheduler-ui-") as temporary:
+        path = Path(temporary) / "jobs.db"
+        with running_receiver(Path(temporary) / "arrivals.log", cpu=cores_for_measuring()[1]) as target:
+            start = subjects.soon(scenario)
+            database = open_database(str(path))
+            try:
+                subjects.create_jobs(database, scenario, target.url, start)
+            finally:
+                database.close()
+            with program(path, Path(temporary)) as screen:
+                screen.wait(lambda: "succeeded" in screen.text, "the first firings")
+                press_all(screen, figures, rounds)
+    return figures
+
+
+def press_all(screen: Screen, figures: Figures, rounds: int) -> None:
+    figures.keys["down"] = [screen.press(DOWN) for _ in range(rounds)]
+    figures.keys["page down"] = [screen.press(PAGE_DOWN) for _ in range(rounds)]
+    figures.keys["last, first"] = [screen.press((LAST, FIRST)[turn % 2]) for turn in range(rounds)]
 
 
 def fill(path: Path, jobs: int) -> None:
@@ -165,9 +183,10 @@ def measure_load(scenario: scenarios.Scenario, terms: Terms) -> tuple[float, flo
 
 
 def show(figures: Figures) -> None:
-    print(f"\n{figures.jobs:,} jobs; milliseconds, middle and worst")
-    print(f"  first paint   {spread(figures.first_paint)}   wanted {FIRST_PAINT_REACH_MS}")
-    print(f"  first jobs    {spread(figures.first_rows)}")
+    print(f"\n{figures.jobs:,} jobs{', ' * bool(figures.load)}{figures.load}; milliseconds, middle and worst")
+    if figures.first_paint:
+        print(f"  first paint   {spread(figures.first_paint)}   wanted {FIRST_PAINT_REACH_MS}")
+        print(f"  first jobs    {spread(figures.first_rows)}")
     for name, taken in figures.keys.items():
         print(f"  {name:<13} {spread(taken)}   wanted {KEY_REACH_MS}")
 
@@ -200,6 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show(figures)
     loads: dict[str, float] = {}
     if not options.no_load:
+        found.append(measure_busy_hands(options.scenario, options.rounds))
+        show(found[-1])
         without, with_it = measure_load(options.scenario, Terms(options.seconds, 1 if options.smoke else 5))
         loads = {"without": without, "with": with_it}
         print(f"\nUI: {with_it - without:.0%} of a core on top of {without:.0%}; wanted {UI_CPU_REACH:.0%} at most")
