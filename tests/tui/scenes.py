@@ -74,8 +74,9 @@ def keys(*pressed: str, shows: str) -> Act:
 
 
 async def at_work(pilot: Pilot[Any]) -> None:
-    """The jobs are on the screen, and the header has looked on for a minute."""
+    """The jobs are on the screen, the editor shows the first, and the header has looked on for a minute."""
     await until(pilot, lambda: "billing" in screen_text(pilot))
+    await until(pilot, lambda: pilot.app.size.width < WIDE[0] or "Next runs" in screen_text(pilot))
     header = pilot.app.screen.query_one(Header)
     await until(pilot, lambda: header.metrics is not None)
     assert header.metrics is not None
@@ -89,10 +90,11 @@ async def at_work(pilot: Pilot[Any]) -> None:
 
 
 async def at_rest(pilot: Pilot[Any]) -> None:
-    """Nothing is drawn any more that was not drawn a moment ago."""
-    before = ""
-    while before != (before := screen_text(pilot)):
-        await pilot.pause(0.3)
+    """Three looks in a row see the same: longer than whatever waits for the typing to pause."""
+    looks = [""]
+    while len(looks) < 3 or len(set(looks[-3:])) > 1:
+        await pilot.pause(0.25)
+        looks.append(screen_text(pilot))
 
 
 def screen_text(pilot: Pilot[Any]) -> str:
