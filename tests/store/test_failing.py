@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from tests.store.plans import assert_bounded
 from tests.store.stage import EVERY_SECOND, MINUTE, Stage, T, attempted, ended
+from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.domain.execution import SkipReason, State
 from tui_scheduler.domain.job import Job, JobType, Overlap
 from tui_scheduler.domain.retry import SECOND
@@ -136,6 +139,40 @@ def test_a_failure_recorded_while_the_store_is_looked_at_is_remembered(world: Wo
     assert world.failures(job) == 0
 
 
+def test_a_success_while_the_store_is_looked_at_forgets_what_this_node_counted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = world.create()
+    world.end(FAILED)
+    looked_at = world.database.read
+
+    @contextmanager
+    def meanwhile() -> Iterator[Connection]:
+        with looked_at() as connection:
+            yield connection
+        monkeypatch.undo()
+        world.end(SUCCEEDED)
+
+    monkeypatch.setattr(world.database, "read", meanwhile)
+    world.records.failing.refresh()
+    assert world.failures(job) == 0
+
+
+def test_a_look_that_fails_forgets_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = world.create()
+    world.end(FAILED)
+
+    def unavailable() -> NoReturn:
+        raise StoreUnavailable("down", transient=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.database, "read", unavailable)
+        with pytest.raises(StoreUnavailable):
+            world.records.failing.refresh()
+    world.end(SUCCEEDED)
+    assert world.failures(job) == 0
+
+
 def test_with_very_many_failing_jobs_the_store_is_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failing, "REMEMBERED", 2)
     jobs = [world.create() for _ in range(6)]
@@ -241,7 +278,7 @@ def test_the_counts_are_found_by_indexes(database: Database) -> None:
     assert_bounded(database, failing.ADD, 1, 5)
     assert_bounded(database, failing.SET, 0, 5, 0)
     assert_bounded(database, failing.among(database.dialect), "[1]" if database.kind == "sqlite" else "{1}")
-    assert_bounded(database, failing.WHICH, 10, whole={"ix_timer_failing"})
+    assert_bounded(database, failing.which(database.dialect), 10, whole={"ix_timer_failing"})
 
 
 def test_a_tally_of_many_jobs_keeps_them_apart() -> None:

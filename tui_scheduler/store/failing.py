@@ -2,9 +2,10 @@
 
 A failure or a loss adds one. A success has something to write only where there is something to forget, and most jobs
 never fail: so a node looks up which jobs do, once at its start and then with every heartbeat, and remembers those it
-records failing itself. The promise: a success sets the count back when the failure was recorded by the same node, or
-by another one before this node's last heartbeat (a second); if not, the next success does, and until then the count is
-too high. Ends count in the order in which they are recorded; those of one batch in that in which they came.
+records failing itself. The promise: a success sets the count back when the failure was recorded by the same node (in a
+commit that took no longer than a heartbeat), or by another one before this node's last heartbeat (a second); if not,
+the next success does, and until then the count is too high. Ends count in the order in which they are recorded; those
+of one batch in that in which they came.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from threading import Lock
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
@@ -24,8 +25,6 @@ from tui_scheduler.store.hot import rows, run_many
 REMEMBERED: Final = 5_000
 """Failing jobs kept in mind; when there are more, the store is asked about the jobs of every batch."""
 
-# ix_timer_failing, up to the bound.
-WHICH: Final = "SELECT job_id FROM timer WHERE failures > 0 LIMIT ?"
 # Primary key. The count stops at a million.
 ADD: Final = "UPDATE timer SET failures = failures + ? WHERE job_id = ? AND failures < 1000000"
 SET: Final = "UPDATE timer SET failures = ? WHERE job_id = ? AND failures <> ?"
@@ -59,12 +58,13 @@ class Failing:
 
     def refresh(self) -> None:
         """Look up which jobs fail, whoever recorded it."""
-        with self._lock:  # what is being recorded just now may be in no index yet
+        with self._lock:  # what is being recorded just now may be in no index yet, and may succeed while that is read
             recent, self._recent = self._recent, set()
+            self._known |= recent
         with self._database.read() as connection:
-            found: Iterable[Any] = rows(connection, WHICH, REMEMBERED + 1)
+            found: str | None = rows(connection, which(self._database.dialect), REMEMBERED + 1)[0][0]
         with self._lock:
-            self._known = frozenset(row.job_id for row in found) | recent
+            self._known = frozenset(map(int, found.split(",") if found else ())) | recent
             self._are_more = len(self._known) > REMEMBERED
 
     def concerned(self, connection: Connection, dialect: Dialect, batch: Collection[Ended]) -> set[int]:
@@ -108,6 +108,12 @@ def tally(written: Iterable[Ended]) -> tuple[dict[int, int], dict[int, int]]:
         else:
             added[job_key] += 1
     return dict(added), reset
+
+
+def which(dialect: Dialect) -> str:
+    """ix_timer_failing, up to the bound. As one value: thousands of rows take milliseconds."""
+    failing = "(SELECT job_id FROM timer WHERE failures > 0 LIMIT ?) AS f"
+    return dialect.joined("f.job_id", failing, "f.job_id")
 
 
 def among(dialect: Dialect) -> str:
