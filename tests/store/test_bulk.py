@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Connection
 
 from tests.store.plans import assert_bounded
 from tests.store.stage import EVERY_SECOND, MINUTELY, Stage, T, ended
+from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import Overlap
 from tui_scheduler.domain.retry import SECOND
@@ -24,7 +28,8 @@ class World(Stage):
         self.now = T + SECOND // 2
 
     def do(self, deed: Deed, *keys: int) -> tuple[list[int], list[tuple[int, str]]]:
-        return self.bulk.change(deed, keys, lambda: self.now)
+        done, refused, _changed = self.bulk.change(deed, keys, lambda: self.now)
+        return done, refused
 
     def states(self) -> list[str]:
         return [row[0] for row in self.rows("state", "job")]
@@ -89,6 +94,54 @@ def test_what_cannot_be_done_is_refused_with_a_sentence_and_the_rest_is_done(wor
     assert reasons[finished.key].startswith("the job has finished, so it cannot be paused")
     assert {reasons[key] for key in (99_999, 0, 2**80)} == {MISSING}
     assert world.states() == ["paused", "deleted", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("deed", "so_already"),
+    [(Deed.PAUSE, Deed.PAUSE), (Deed.RESUME, None), (Deed.DELETE, Deed.DELETE), (Deed.RESTORE, None)],
+)
+def test_what_is_so_already_is_done_but_not_changed(world: World, deed: Deed, so_already: Deed | None) -> None:
+    kept, other = world.create(), world.create()
+    if so_already is not None:
+        world.do(so_already, kept.key)
+    else:
+        world.do(Deed.PAUSE if deed is Deed.RESUME else Deed.DELETE, other.key)
+    tally = world.bulk.change(deed, [other.key, kept.key, 99_999], lambda: world.now)
+    assert (tally.done, tally.changed) == ([other.key, kept.key], [other.key])
+
+
+def test_a_store_that_fails_half_way_refuses_the_rest_and_what_was_committed_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = world.jobs.create_many([EVERY_SECOND] * (CHUNK * 3), T)
+    fail_at(world, 2, monkeypatch)
+    tally = world.bulk.change(Deed.PAUSE, keys, lambda: world.now)
+    assert tally.done == tally.changed == keys[:CHUNK]
+    assert tally.refused == [(key, "the disk is full") for key in keys[CHUNK:]]
+    assert world.states().count("paused") == CHUNK
+
+
+def test_a_store_that_fails_before_anything_was_changed_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = world.create()
+    fail_at(world, 1, monkeypatch)
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        world.bulk.change(Deed.PAUSE, [job.key], lambda: world.now)
+
+
+def fail_at(world: World, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the transaction of this number on the store cannot be written."""
+    write = world.database.write
+    begun: list[None] = []
+
+    @contextmanager
+    def failing() -> Iterator[Connection]:
+        begun.append(None)
+        if len(begun) >= number:
+            raise StoreUnavailable("the disk is full", transient=True)
+        with write() as connection:
+            yield connection
+
+    monkeypatch.setattr(world.database, "write", failing)
 
 
 def test_run_makes_one_manual_execution_of_each_also_of_a_paused_job(world: World) -> None:

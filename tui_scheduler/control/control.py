@@ -89,7 +89,9 @@ class Control(Protocol):
         ...
 
     def change_jobs(self, change: Change, keys: Sequence[int]) -> Changed:
-        """Do the same to many jobs, some hundred a transaction. What is so already counts as done."""
+        """Do the same to many jobs, some hundred a transaction. What is so already counts as done. When the store fails
+        half way the rest is refused with its reason; it raises only when nothing was changed.
+        """
         ...
 
     def check(self, spec: JobSpec, *, job_id: str | None = None) -> tuple[Notice, ...]:

@@ -31,15 +31,15 @@ class LocalTable:
         return [_row(line) for line in self._listing.lines(keys)]
 
     def change_jobs(self, change: Change, keys: Sequence[int]) -> Changed:
-        """See `Control`. What was committed before the store failed stays; doing it again is no harm, save for runs."""
+        """See `Control`."""
         try:
-            done, refused = self._bulk.change(Deed[change.name], keys, self._now)
+            tally = self._bulk.change(Deed[change.name], keys, self._now)
         finally:
             self._wake()
-        return Changed(tuple(done), tuple(refused))
+        return Changed(tuple(tally.done), tuple(tally.refused), tuple(tally.changed))
 
     def failing(self) -> int:
-        """Jobs that failed when they last ended, up to 10,000."""
+        """Active jobs that failed when they last ended, up to 10,000."""
         return self._listing.failing()
 
 

@@ -116,7 +116,7 @@ class Metrics:
     drift_p99: int | None
     nodes: tuple[NodeView, ...] = ()
     failing: int = 0
-    """Jobs whose latest finished execution failed or was lost; the count stops at 10,000."""
+    """Active jobs whose latest finished execution failed or was lost; the count stops at 10,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +217,13 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Which jobs were changed, by key, and which were not, each with a sentence that says why."""
+    """Jobs by key: which are now as wanted, and which are not, each with a sentence that says why. `changed` are those
+    of the first that were otherwise before: what there is to take back.
+    """
 
     done: tuple[int, ...]
     refused: tuple[tuple[int, str], ...] = ()
+    changed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

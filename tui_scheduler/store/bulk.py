@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from tui_scheduler.domain.errors import Conflict, Invalid
+from tui_scheduler.domain.errors import Conflict, Invalid, StoreUnavailable
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import Job, JobState
 from tui_scheduler.store import edits
@@ -50,7 +50,17 @@ class Deed(Enum):
     CANCEL = "cancel"
 
 
-_EDITS: Final[dict[Deed, Callable[[Connection, Dialect, edits.Held, int], object]]] = {
+class Tally(NamedTuple):
+    """Jobs by key: those that are as wanted, those that were refused it with the reason, and, of the first, those
+    that were otherwise before (all, of runs and of their ends).
+    """
+
+    done: list[int]
+    refused: list[tuple[int, str]]
+    changed: list[int]
+
+
+_EDITS: Final[dict[Deed, Callable[[Connection, Dialect, edits.Held, int], Job]]] = {
     Deed.PAUSE: edits.pause,
     Deed.RESUME: edits.resume,
     Deed.DELETE: edits.delete,
@@ -78,40 +88,53 @@ class Bulk:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def change(
-        self, deed: Deed, keys: Sequence[int], now: Callable[[], int]
-    ) -> tuple[list[int], list[tuple[int, str]]]:
-        """The keys of the jobs it was done to, in the order asked for, and of those it was not, with the reason.
+    def change(self, deed: Deed, keys: Sequence[int], now: Callable[[], int]) -> Tally:
+        """Each in the order asked for; a job named twice is changed once. `now` (µs) is asked for every transaction.
 
-        A job named twice is changed once. `now` (µs) is asked for every transaction. Raises `StoreUnavailable` with
-        what was committed before left done.
+        A store that fails between two transactions refuses the rest, with its reason: what was committed is known.
+        Raises `StoreUnavailable` when nothing was.
         """
         refused: dict[int, str] = {key: MISSING for key in keys if not 0 < key <= _MAX_KEY}
+        changed: set[int] = set()
         wanted = iter(dict.fromkeys(key for key in keys if key not in refused))
         is_first = True
         while chunk := list(islice(wanted, CHUNK)):
             if not is_first:
                 time.sleep(_PAUSE_S)
+            try:
+                with self._database.write() as connection:
+                    now_refused, now_changed = self._change(connection, deed, sorted(chunk), now())
+            except StoreUnavailable as error:
+                if is_first:
+                    raise
+                refused |= dict.fromkeys([*chunk, *wanted], str(error))
+                break
+            refused |= now_refused
+            changed |= now_changed
             is_first = False
-            with self._database.write() as connection:
-                refused |= self._change(connection, deed, sorted(chunk), now())
         asked = dict.fromkeys(keys)
-        return [key for key in asked if key not in refused], [(key, refused[key]) for key in asked if key in refused]
+        return Tally(
+            [key for key in asked if key not in refused],
+            [(key, refused[key]) for key in asked if key in refused],
+            [key for key in asked if key in changed],
+        )
 
-    def _change(self, connection: Connection, deed: Deed, keys: list[int], now: int) -> dict[int, str]:
+    def _change(self, connection: Connection, deed: Deed, keys: list[int], now: int) -> tuple[dict[int, str], set[int]]:
+        """What was refused, and what is otherwise than before."""
         dialect = self._database.dialect
         if deed in _EDITS:
             dialect.serialize_edits(connection)
         found = edits.hold_many(connection, dialect, keys)
         refused = {key: why for key in keys if (why := _refusal(deed, found.get(key))) is not None}
         able = [found[key] for key in keys if key not in refused]
+        if deed in _EDITS:
+            not_able, changed = _edit(connection, dialect, deed, able, now)
+            return refused | not_able, changed
         if deed is Deed.RUN:
             _run(connection, dialect, [held.job for held in able], now)
-        elif deed is Deed.CANCEL:
-            _cancel(connection, dialect, [held.job.key for held in able], now)
         else:
-            refused |= _edit(connection, dialect, deed, able, now)
-        return refused
+            _cancel(connection, dialect, [held.job.key for held in able], now)
+        return refused, {held.job.key for held in able}
 
 
 def _refusal(deed: Deed, held: edits.Held | None) -> str | None:
@@ -122,17 +145,21 @@ def _refusal(deed: Deed, held: edits.Held | None) -> str | None:
     return None
 
 
-def _edit(connection: Connection, dialect: Dialect, deed: Deed, jobs: Iterable[edits.Held], now: int) -> dict[int, str]:
-    """One edit after the other; a refused one has written nothing."""
+def _edit(
+    connection: Connection, dialect: Dialect, deed: Deed, jobs: Iterable[edits.Held], now: int
+) -> tuple[dict[int, str], set[int]]:
+    """One edit after the other; a refused one has written nothing. Those of jobs that are so already write nothing."""
     refused: dict[int, str] = {}
+    changed: set[int] = set()
     for held in jobs:
         if deed is Deed.DELETE and held.job.state is JobState.DELETED:
             continue
         try:
-            _EDITS[deed](connection, dialect, held, now)
+            if _EDITS[deed](connection, dialect, held, now).version != held.job.version:
+                changed.add(held.job.key)
         except (Conflict, Invalid) as error:  # Invalid: a schedule stored by another version, that this one cannot read
             refused[held.job.key] = str(error)
-    return refused
+    return refused, changed
 
 
 def _run(connection: Connection, dialect: Dialect, jobs: Sequence[Job], now: int) -> None:
