@@ -127,17 +127,18 @@ def test_a_tag_and_a_queue_are_asked_for_exactly(jobs: Listing, make: Make) -> N
     assert found(jobs, "tag:prod tag:production") == []
 
 
-def test_a_state_is_one_of_the_job_or_that_it_fails(jobs: Listing, stage: Stage, make: Make) -> None:
-    active, paused, finished = make(), make(), make()
+def test_a_state_is_one_of_the_job_or_that_it_fails_while_it_is_active(jobs: Listing, stage: Stage, make: Make) -> None:
+    active, paused, finished, failing = make(), make(), make(), make()
     stage.jobs.pause(paused.id, T)
     stage.set("job", finished.key, state="finished")
-    stage.set("timer", paused.key, failures=2)
-    assert found(jobs, "state:active") == [active.key]
+    for job in (paused, finished, failing):
+        stage.set("timer", job.key, failures=2)
+    assert found(jobs, "state:active") == [active.key, failing.key]
     assert found(jobs, "state:paused") == [paused.key]
     assert found(jobs, "state:finished") == [finished.key]
-    assert found(jobs, "state:failing") == [paused.key]
-    assert found(jobs, "!state:failing") == [active.key, finished.key]
-    assert found(jobs, "!state:paused state:failing") == []
+    assert found(jobs, "state:failing") == [failing.key]
+    assert found(jobs, "!state:failing") == [active.key, paused.key, finished.key]
+    assert found(jobs, "!state:active state:failing") == []
 
 
 def test_orders_with_equal_ones_oldest_first_either_way(jobs: Listing, stage: Stage, make: Make) -> None:
@@ -204,14 +205,23 @@ def test_a_line_has_the_latest_results_of_every_kind_newest_first(jobs: Listing,
     assert [result.key for result in two.results] == [elsewhere]
 
 
-def test_failing_jobs_are_counted_up_to_a_bound_without_the_deleted(jobs: Listing, stage: Stage, make: Make) -> None:
-    made = [make() for _ in range(4)]
-    for job in made[:3]:
+def test_active_failing_jobs_are_counted_up_to_a_bound(jobs: Listing, stage: Stage, make: Make) -> None:
+    made = [make() for _ in range(6)]
+    for job in made[:5]:
         stage.set("timer", job.key, failures=1)
-    assert jobs.failing() == 3
+    assert jobs.failing() == 5
     assert jobs.failing(bound=2) == 2
     stage.jobs.delete(made[0].id, T)
+    stage.jobs.pause(made[1].id, T)
+    stage.set("job", made[2].key, state="finished")
     assert jobs.failing() == 2
+
+
+def test_failing_jobs_are_found_by_their_index(database: Database) -> None:
+    with database.read() as connection:
+        if database.kind == "sqlite":
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {listing.FAILING}", (10,)).all()
+            assert any("ix_timer_failing" in row.detail for row in plan)
 
 
 @pytest.mark.parametrize("statement", [listing.lines_of, listing.planned_of, listing.extra_of])

@@ -185,7 +185,7 @@ class NodeShown(_Answer):
 
 class MetricsShown(_Answer):
     """Totals over the nodes that live, and counts over the store. `late` counts to 10,000 at most, and so does
-    `failing`: the jobs whose latest finished execution failed or was lost.
+    `failing`: the active jobs whose latest finished execution failed or was lost.
     """
 
     jobs: dict[str, int]

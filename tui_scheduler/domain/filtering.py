@@ -33,7 +33,7 @@ _NO_TEXT: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class Column(StrEnum):
-    """What a term looks at. `state` knows active, paused, finished, and failing: its latest run failed."""
+    """What a term looks at. `state` knows active, paused, finished, and failing: active, and its latest run failed."""
 
     TEXT = "text"
     TAG = "tag"

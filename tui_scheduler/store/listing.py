@@ -36,13 +36,13 @@ _THERE: Final = "j.state IN ('active', 'paused', 'finished')"
 # ix_job_state alone.
 TOTAL: Final = f"SELECT COUNT(*) AS number FROM job j WHERE {_THERE}"  # noqa: S608 - constants of ours
 # ix_timer_failing; the job by its primary key. The subquery repeats the index's predicate word for word.
-FAILING: Final = f"""
+FAILING: Final = """
 SELECT COUNT(*) AS number FROM (
   SELECT 1 FROM (SELECT job_id FROM timer WHERE failures > 0) AS t CROSS JOIN job AS j
-  WHERE j.id = t.job_id AND {_THERE} LIMIT ?
+  WHERE j.id = t.job_id AND j.state = 'active' LIMIT ?
 ) AS f
-"""  # noqa: S608
-_IS_FAILING: Final = "j.id IN (SELECT job_id FROM timer WHERE failures > 0)"
+"""
+_IS_FAILING: Final = "j.state = 'active' AND j.id IN (SELECT job_id FROM timer WHERE failures > 0)"
 
 _LINE: Final = """
 j.id AS key, j.public_id, j.name, j.method, j.url, j.schedule, j.timezone, j.queue, CAST(j.tags AS TEXT) AS tags,
@@ -144,7 +144,7 @@ class Listing:
         return [_line(found[key], results[key]) for key in asked if key in found]
 
     def failing(self, bound: int = BOUND) -> int:
-        """How many jobs that are not deleted failed when they last ended, counted up to `bound`."""
+        """How many active jobs failed when they last ended, counted up to `bound`."""
         with self._database.read() as connection:
             return int(rows(connection, FAILING, bound)[0].number)
 
