@@ -48,7 +48,7 @@ BROWSER = """curl 'https://example.com/api?x=1&y=2' \\
         ("curl -d a -H 'Content-Type:' http://x.test/", Request(URL, "POST", (), "a")),
         ("curl -X PUT -d a http://x.test/", Request(URL, "PUT", (FORM,), "a")),
         ("curl --json '{}' http://x.test/", Request(URL, "POST", (JSON, ("Accept", "application/json")), "{}")),
-        ("curl --data-urlencode 'a=b c&d' http://x.test/", Request(URL, "POST", (FORM,), "a=b+c%26d")),
+        ("curl --data-urlencode 'a=b c&d' http://x.test/", Request(URL, "POST", (FORM,), "a=b%20c%26d")),
         ("curl --data-urlencode '=b/c' http://x.test/", Request(URL, "POST", (FORM,), "b%2Fc")),
         ("curl --data-urlencode 'é' http://x.test/", Request(URL, "POST", (FORM,), "%C3%A9")),
         ("curl -G -d a=1 -d b=2 http://x.test/", Request("http://x.test/?a=1&b=2", "GET")),
@@ -192,6 +192,8 @@ def test_what_a_job_cannot_do_is_refused_where_it_stands(command: str, position:
             "curl -X PUT -k http://x.test/ -H 'Content-Type: text/plain' --data-raw $'@a\\n\\x1b[2J!'",
         ),
         (Request("http://x.test/[a]?b&c", "GET"), "curl -g 'http://x.test/[a]?b&c'"),
+        (Request("http://x.test/a]?b={", "GET"), "curl -g 'http://x.test/a]?b={'"),
+        (Request("http://[::1]:80/", "GET"), "curl 'http://[::1]:80/'"),
     ],
 )
 def test_a_request_is_written_as_a_command(request_: Request, command: str) -> None:

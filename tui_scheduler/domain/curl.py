@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
-from urllib.parse import quote_plus, unquote
+from urllib.parse import quote, unquote
 
 from tui_scheduler.domain import curl_options as options
 from tui_scheduler.domain.errors import Invalid
@@ -27,6 +27,8 @@ _EXAMPLE: Final = "curl -d '{\"n\": 1}' https://example.com/hook"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _USERINFO: Final = re.compile(r"(https?://)([^/?#@]*)@", re.IGNORECASE)
 _GLOB: Final = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]")
+_GLOB_LETTERS: Final = frozenset("[]{}")
+"""One alone is an error to curl."""
 _IPV6_HOST: Final = re.compile(r"https?://\[[0-9A-Fa-f:.%]+\](?=[:/?#]|$)", re.IGNORECASE)
 _WINDOWS: Final = re.compile(r"\^[ \t]*\r?\n|\^\"")
 _SECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,6}\d*)?", re.ASCII)
@@ -298,7 +300,7 @@ def as_curl(request: Request, *, separator: str = " ") -> str:
         parts.append(f"--cacert {quoted(request.ca_file)}")
     if request.follow_redirects:
         parts.append("-L")
-    if _GLOB.search(request.url, _host_end(request.url)):
+    if not _GLOB_LETTERS.isdisjoint(request.url[_host_end(request.url) :]):
         parts.append("-g")
     parts.append(quoted(request.url))
     parts += [f"-H {quoted(_header_line(name, value))}" for name, value in _headers_sent(request)]
@@ -368,8 +370,8 @@ def _urlencoded(given: Token) -> str:
     if not equals:
         if "@" in name:
             _refuse("a body from a file cannot be read; write it here", given)
-        return quote_plus(name)
-    return f"{name}={quote_plus(content)}" if name else quote_plus(content)
+        return quote(name, safe="")
+    return f"{name}={quote(content, safe='')}" if name else quote(content, safe="")
 
 
 _DATA: Final = {
