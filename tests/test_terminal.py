@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from io import StringIO
 from pathlib import Path
-from typing import TextIO, cast
+from typing import NoReturn, TextIO, cast
 
 import httpx
 import pytest
@@ -23,9 +24,11 @@ from tui_scheduler.domain.errors import Invalid, SchedulerError, StoreUnavailabl
 from tui_scheduler.domain.job import JobSpec, Request
 from tui_scheduler.engine.world import Alert
 from tui_scheduler.local_session import ALERTS_A_SECOND, ALERTS_KEPT, KeptAlerts, LocalSession
+from tui_scheduler.logs import SharedFileHandler
 from tui_scheduler.modes import TerminalModes
 from tui_scheduler.places import log_file
 from tui_scheduler.settings import Settings
+from tui_scheduler.store.database import Database
 from tui_scheduler.terminal import CalledOff, Opening
 from tui_scheduler.tui.driver import LastingStream
 
@@ -197,6 +200,26 @@ def test_a_session_that_cannot_be_furnished_stops_again(tmp_path: Path) -> None:
     assert tidied == [True]
 
 
+def test_a_start_that_fails_after_the_store_was_opened_closes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[Database] = []
+    close = Database.close
+
+    def close_it(database: Database) -> None:
+        closed.append(database)
+        close(database)
+
+    def broken(*_given: object) -> NoReturn:
+        raise RuntimeError("no engine")
+
+    monkeypatch.setattr(Database, "close", close_it)
+    monkeypatch.setattr("tui_scheduler.local_session.make_engine", broken)
+    with pytest.raises(RuntimeError, match="no engine"):
+        LocalSession(lambda: Settings(db=str(tmp_path / "x.db"))).start()
+    assert len(closed) == 1
+
+
 # --- alerts
 
 
@@ -218,7 +241,7 @@ def test_a_flood_is_summed_up() -> None:
         kept(alert(number))
     taken = kept.take()
     assert len(taken) == ALERTS_A_SECOND + 1
-    assert taken[-1].message == "980 more within a second, the last: HTTP 500"
+    assert (taken[-1].number, taken[-1].message) == (980, "HTTP 500")
 
 
 def test_the_oldest_give_way_where_nobody_takes_them() -> None:
@@ -331,3 +354,31 @@ def test_where_no_log_can_be_written_there_is_none(tmp_path: Path, monkeypatch: 
     (tmp_path / "file").touch()
     monkeypatch.setattr(logs, "log_file", lambda: tmp_path / "file" / "x.log")
     assert isinstance(logs._file_handler(), logging.NullHandler)
+
+
+def test_programs_that_share_a_log_lose_no_line_when_it_is_replaced_and_every_file_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "shared.log"
+    path.touch(0o644)
+    handlers = [SharedFileHandler(path, maxBytes=1_000, backupCount=50, encoding="utf-8") for _ in range(3)]
+    for number in range(300):
+        for name, handler in enumerate(handlers):
+            handler.emit(logging.LogRecord("x", logging.INFO, "", 0, f"line {number} of {name}", None, None))
+    for handler in handlers:
+        handler.close()
+    files = [file for file in tmp_path.iterdir() if file.suffix != ".lock"]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    assert len(files) > 3
+    assert sorted(lines) == sorted(f"line {number} of {name}" for number in range(300) for name in range(3))
+    assert [file for file in tmp_path.iterdir() if file.stat().st_mode & 0o077] == []
+
+
+def test_a_log_that_can_no_longer_be_written_says_nothing_on_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    handler = SharedFileHandler(folder / "x.log", maxBytes=10, backupCount=1, encoding="utf-8")
+    shutil.rmtree(folder)
+    handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "hello", None, None))
+    handler.close()
+    assert capfd.readouterr() == ("", "")

@@ -67,7 +67,7 @@ class KeptAlerts:
         last, more = self._left_out, self._more
         self._left_out, self._more = None, 0
         if last is not None:
-            self._kept.append(replace(last, message=f"{more:,} more within a second, the last: {last.message}"))
+            self._kept.append(replace(last, number=more) if more > 1 else last)
             log.warning("alerts_left_out", number=more)
 
 
@@ -129,14 +129,18 @@ class LocalSession:
     def _open(self) -> _Opened:
         settings = self._load()
         database = open_database(settings.db)
-        engine = make_engine(database, settings, self._alerts)
-        control = LocalControl(
-            database,
-            now=now,
-            wake=engine.wake,
-            engine_trouble=lambda: trouble_of(engine),
-            try_request=engine.try_request,
-        )
+        try:
+            engine = make_engine(database, settings, self._alerts)
+            control = LocalControl(
+                database,
+                now=now,
+                wake=engine.wake,
+                engine_trouble=lambda: trouble_of(engine),
+                try_request=engine.try_request,
+            )
+        except BaseException:
+            database.close()
+            raise
         return _Opened(settings, database, engine, control)
 
     def alerts(self) -> list[AlertView]:

@@ -4,9 +4,14 @@ terminal shows something else.
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from typing import Final
 
@@ -33,8 +38,8 @@ def start_logging(level: int = logging.INFO) -> None:
 
 def log_to_file(level: int = logging.INFO) -> None:
     """Route all that would be written to standard error to `log_file()`: the log, Python's warnings, and what a thread
-    dies of. The file is replaced by a new one at 2 MiB, and two old ones are kept. Where it cannot be written there is
-    no log.
+    dies of. All programs of a user that run at a time write to the same file. It is replaced by a new one at 2 MiB, and
+    two old ones are kept. Where it cannot be written there is no log.
     """
     _start(_file_handler(), level, colors=False)
     logging.captureWarnings(capture=True)
@@ -46,11 +51,61 @@ def _file_handler() -> logging.Handler:
     path = log_file()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES - 1, encoding="utf-8")
+        return SharedFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES - 1, encoding="utf-8")
     except OSError:
         return logging.NullHandler()
-    path.chmod(0o600)  # what targets answer is in it
-    return handler
+
+
+class SharedFileHandler(RotatingFileHandler):
+    """A file that several programs append to, private to its owner. Only one at a time replaces it by a new one, and
+    the others go on in that. What cannot be written is dropped: nothing may be said on a terminal that shows the UI.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if not self._is_current():
+                self._reopen()
+        except OSError:
+            return
+        super().emit(record)
+
+    def doRollover(self) -> None:  # noqa: N802 - the library's name
+        with self._alone():
+            if self._is_current():
+                super().doRollover()
+            else:
+                self._reopen()
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Dropped."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)  # what targets answer is in it, and an older one may be there
+        return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
+
+    def _is_current(self) -> bool:
+        """Whether nobody has put another file in the place of the one that is open."""
+        try:
+            return self.stream is not None and os.path.samestat(
+                os.fstat(self.stream.fileno()), os.stat(self.baseFilename)
+            )
+        except FileNotFoundError:
+            return False
+
+    def _reopen(self) -> None:
+        former, self.stream = self.stream, self._open()
+        if former is not None:
+            former.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        descriptor = os.open(f"{self.baseFilename}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 def _thread_died(died: threading.ExceptHookArgs) -> None:

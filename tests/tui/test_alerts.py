@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.tui.fake import NOW, SECOND
@@ -69,3 +71,17 @@ def test_a_thousand_jobs_that_fail_are_two_toasts_and_a_count() -> None:
 def test_one_that_is_counted_alone_is_one_job() -> None:
     shown = AlertToasts().pick([alert(letter) for letter in "abc"], NOW)
     assert shown[-1].text.startswith("1 other job failed too")
+
+
+def test_failures_that_were_summed_up_are_counted_one_by_one_whichever_job_was_the_last() -> None:
+    toasts = AlertToasts()
+    toasts.pick([alert("a")], NOW)
+    (toast,) = toasts.pick([replace(alert("a"), number=480)], NOW + SECOND)
+    assert toast.title == "and 480 more"
+    assert toast.text == "480 failures came too fast to name their jobs; filter the jobs by state:failing"
+
+
+def test_jobs_and_failures_that_were_summed_up_are_told_apart() -> None:
+    *_, toast = AlertToasts().pick([*map(alert, "abc"), replace(alert("d"), number=30)], NOW)
+    assert toast.title == "and 31 more"
+    assert toast.text.startswith("1 other job failed too, 30 failures came too fast")

@@ -301,7 +301,9 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class AlertView:
-    """Something a person should hear of. `at` and `scheduled_for` µs since the epoch."""
+    """Something a person should hear of. `at` and `scheduled_for` µs since the epoch. `number` is more than one where
+    failures were summed up: so many, of one job or of many, the latest of which is the one that is told of.
+    """
 
     at: int
     job_id: str
@@ -310,3 +312,4 @@ class AlertView:
     state: str
     attempts: int
     message: str
+    number: int = 1

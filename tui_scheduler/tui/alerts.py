@@ -39,6 +39,8 @@ class AlertToasts:
         self._shown: list[int] = []
         """When those on the screen were put there."""
         self._counted = 0
+        self._summed_up = 0
+        """Failures that came too fast to be told apart."""
         self._counted_at: int | None = None
 
     def pick(self, alerts: Sequence[AlertView], now: int) -> list[Toast]:
@@ -47,6 +49,9 @@ class AlertToasts:
         self._shown = [at for at in self._shown if now < at + SHOWN_S * SECOND]
         toasts: list[Toast] = []
         for alert in alerts:
+            if alert.number > 1:  # of which jobs is not known
+                self._summed_up += alert.number
+                continue
             if alert.job_id in self._told:
                 continue
             self._told[alert.job_id] = now
@@ -58,8 +63,11 @@ class AlertToasts:
         return [*toasts, *self._rest(now)]
 
     def _rest(self, now: int) -> list[Toast]:
-        if not self._counted or (self._counted_at is not None and now < self._counted_at + COUNT_EVERY_S * SECOND):
+        jobs, failures = self._counted, self._summed_up
+        is_early = self._counted_at is not None and now < self._counted_at + COUNT_EVERY_S * SECOND
+        if is_early or not (jobs or failures):
             return []
-        number, self._counted, self._counted_at = self._counted, 0, now
-        jobs = "job" if number == 1 else "jobs"
-        return [Toast(f"and {number:,} more", f"{number:,} other {jobs} failed too; filter the jobs by state:failing")]
+        self._counted, self._summed_up, self._counted_at = 0, 0, now
+        others = [f"{jobs:,} other job{'s' * (jobs != 1)} failed too"] if jobs else []
+        others += [f"{failures:,} failures came too fast to name their jobs"] if failures else []
+        return [Toast(f"and {jobs + failures:,} more", f"{', '.join(others)}; filter the jobs by state:failing")]
