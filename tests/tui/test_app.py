@@ -565,6 +565,26 @@ def test_a_draft_can_be_discarded() -> None:
     assert "create_job" not in session.control.called
 
 
+@SIZES
+def test_a_draft_can_be_saved_on_the_way_out(size: tuple[int, int]) -> None:
+    app, session = shell()
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await opened(pilot)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("end", *" changed")
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: has_ended(pilot))
+
+    play(app, scenario, size=size)
+    assert session.stopped
+    assert job_named(session.control, "first changed").version == 2
+    assert app.return_code == 0
+
+
 def test_a_draft_that_cannot_be_saved_stays() -> None:
     app, session = shell()
 
@@ -574,6 +594,7 @@ def test_a_draft_that_cannot_be_saved_stays() -> None:
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         await pilot.press("right", "enter")
         await until(pilot, lambda: app.screen is app.main)
+        await until(pilot, lambda: "× URL" in shown(pilot))
         assert app.main.editor.is_dirty
         assert not has_ended(pilot)
 

@@ -11,7 +11,11 @@ from textual.widgets import Select, TextArea
 from tests.tui.editor.stage import SPEC, Bench, on_stage
 from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.domain.job import JobState, Overlap, Request
+from tui_scheduler.tui.editor.draft import texts_of
 from tui_scheduler.tui.editor.external import Edited
+from tui_scheduler.tui.editor.field_row import FieldRow
+from tui_scheduler.tui.editor.form import Form
+from tui_scheduler.tui.editor.group_box import GroupBox
 from tui_scheduler.tui.screens.confirm import ConfirmScreen
 from tui_scheduler.tui.screens.conflict import ConflictScreen
 from tui_scheduler.tui.screens.curl import CurlScreen
@@ -114,7 +118,43 @@ def test_editing_begins_in_the_first_field_and_comes_back_to_the_last() -> None:
         await bench.press("escape")
         await bench.until(lambda: bench.app.left == 1)
         bench.pane.focus_inside()
+        await bench.until(lambda: bench.app.focused is bench.pane)
+        await bench.press("e")
         await bench.until(lambda: bench.app.focused is bench.entry("method"))
+
+    on_stage(scenario)
+
+
+def test_a_draft_has_the_focus_back_in_the_field_where_it_was() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.edit()
+        await bench.enter("api", "http://127.0.0.1:1/")
+        bench.app.set_focus(None)
+        bench.pane.focus_inside()
+        await bench.until(lambda: bench.app.focused is bench.entry("api"))
+
+    on_stage(scenario)
+
+
+def test_a_field_can_be_gone_to_before_the_form_is_laid_out() -> None:
+    async def scenario(bench: Bench) -> None:
+        form = Form(texts_of(SPEC))
+        row = form.row("queue")  # nothing of it has a place yet, and nothing unusual in its group would open it
+        await bench.app.query_one("#parts").mount(form)
+        await bench.until(lambda: row.is_mounted)
+        assert row.text == "default"
+        assert [each.field.key for each in bench.app.query(FieldRow)].count("queue") == 1
+
+    on_stage(scenario)
+
+
+def test_an_answer_that_is_replaced_while_the_form_is_made_leaves_no_half_of_it() -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.pane.show(bench.job.id)
+        await bench.until(lambda: bench.pane._form is not None)
+        bench.pane.workers.cancel_group(bench.pane, "look")
+        assert bench.pane.query_one("#parts").display
+        assert "nightly" in bench.title
 
     on_stage(scenario)
 
@@ -506,8 +546,8 @@ def test_closed_groups_open_by_key_and_tell_what_is_in_them() -> None:
 def test_a_group_with_something_unusual_in_it_is_open() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.show()
-        opened = [box.group.title for box in bench.form.query("GroupBox") if box.is_open]  # type: ignore[attr-defined]
-        assert opened == ["What", "When", "Delivery"]
+        opened = ["What", "When", "Delivery"]
+        await bench.until(lambda: [box.group.title for box in bench.form.query(GroupBox) if box.is_open] == opened)
 
     on_stage(scenario, spec=replace(SPEC, tags=("prod",)))
 

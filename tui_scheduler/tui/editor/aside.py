@@ -39,12 +39,15 @@ class Aside(Vertical):
     def __init__(self, desk: Desk) -> None:
         super().__init__(id="aside")
         self._desk = desk
+        # Kept, not looked up: answers may come before they are there.
+        self._said = Static(Content(""), id="said")
+        self._preview = PreviewView()
         self._seen = Foresight()
         self._told: tuple[Notice, ...] = ()
 
     def compose(self) -> ComposeResult:
-        yield Static(Content(""), id="said")
-        yield PreviewView()
+        yield self._said
+        yield self._preview
 
     @property
     def words(self) -> str:
@@ -79,14 +82,14 @@ class Aside(Vertical):
         known = {notice.code for notice in self._seen.notices}
         more = tuple(notice for notice in self._told if notice.code not in known)
         seen = replace(self._seen, notices=self._seen.notices + more)
-        self.query_one(PreviewView).tell(seen, self._desk.now(), self._desk.zone)
+        self._preview.tell(seen, self._desk.now(), self._desk.zone)
 
     def say(self, row: FieldRow | None, errors: Mapping[str, Invalid]) -> None:
         """What is wrong with the field that has the focus, or what may be entered there; without one, what is wrong
         first of all.
         """
         wrong = next(iter(errors.values()), None) if row is None else errors.get(row.field.key)
-        said = self.query_one("#said", Static)
+        said = self._said
         said.set_class(wrong is not None, "-wrong")
         if wrong is not None:
             said.update(Content(inert(in_a_sentence(wrong))))

@@ -79,10 +79,13 @@ GROUPS: Final = (
         (
             Field("name", "Name", "What lists call it; the URL where it has none", placeholder="none"),
             Field("method", "Method", "Enter opens the list", Kind.PICK, options=tuple((m, m) for m in METHODS)),
-            Field("api", "URL", "Where the request goes; a curl command pasted here fills in everything"),
             Field(
-                "headers", "Headers", "One a line, Name: value", Kind.LINES, placeholder="X-Source: nightly", height=2
+                "api",
+                "URL",
+                "Where the request goes; a curl command pasted here fills in everything",
+                placeholder="needed",
             ),
+            Field("headers", "Headers", "One a line, X-Source: nightly", Kind.LINES, placeholder="none", height=2),
             Field("body", "Body", "Sent as it is; F4 opens it in $EDITOR", Kind.LINES, placeholder="none", height=3),
         ),
     ),
@@ -93,9 +96,9 @@ GROUPS: Final = (
                 "schedule",
                 "Schedule",
                 "second minute hour day month weekday, or five fields; @every 90s; @at 2026-12-01T09:00; @hourly",
-                placeholder="0 30 9 * * MON-FRI",
+                placeholder="needed",
             ),
-            Field("timezone", "Timezone", "Its clock decides; → takes the suggestion", placeholder="Europe/Berlin"),
+            Field("timezone", "Timezone", "Its clock decides; → takes the suggestion", placeholder="needed"),
             Field("startsAt", "Starts at", "No run before it; without an offset in the job's zone", placeholder="now"),
             Field("endsAt", "Ends at", "No run after it; without an offset in the job's zone", placeholder="never"),
             Field("jitterMs", "Jitter", "Each run up to this much later, always the same for a job: 500ms, 30s, 5m"),

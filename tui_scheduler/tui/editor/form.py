@@ -24,7 +24,8 @@ class Form(VerticalScroll, can_focus=False):
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         super().__init__(id="form")
-        self._boxes = tuple(GroupBox(group, texts) for group in GROUPS)
+        self._note = ScheduleNote()
+        self._boxes = tuple(GroupBox(group, texts, self._note) for group in GROUPS)
 
     def compose(self) -> ComposeResult:
         yield from self._boxes
@@ -44,9 +45,8 @@ class Form(VerticalScroll, can_focus=False):
         """Mark what is wrong, and say what the schedule means."""
         for box in self._boxes:
             box.tell(texts, frozenset(errors))
-        for note in self.query(ScheduleNote):
-            note.words = words
-            note.wrong = errors.get("schedule")
+        self._note.words = words
+        self._note.wrong = errors.get("schedule")
 
     def row(self, key: str) -> FieldRow:
         """The row of a field; its group is opened for it."""

@@ -67,7 +67,9 @@ class GroupTitle(Widget):
 
 
 class GroupBox(Vertical):
-    """Its rows are made when it is opened for the first time: until then `texts` holds what they will show."""
+    """Its rows are made when it is opened for the first time: until then `texts` holds what they will show. `note` is
+    for the row of the schedule, wherever that is.
+    """
 
     DEFAULT_CSS = """
     GroupBox {
@@ -76,9 +78,10 @@ class GroupBox(Vertical):
     }
     """
 
-    def __init__(self, group: Group, texts: Mapping[str, str]) -> None:
+    def __init__(self, group: Group, texts: Mapping[str, str], note: ScheduleNote) -> None:
         super().__init__()
         self.group = group
+        self._note = note
         self.rows: tuple[FieldRow, ...] = ()
         self._texts = {field.key: texts[field.key] for field in group.fields}
         self._title = GroupTitle(group)
@@ -128,7 +131,7 @@ class GroupBox(Vertical):
             row.mark(wrong=row.field.key in self._wrong)
             self._body.mount(row)
             if row.field.key == "schedule":
-                self._body.mount(ScheduleNote())
+                self._body.mount(self._note)
 
     def tell(self, texts: Mapping[str, str], wrong: frozenset[str]) -> None:
         """Mark what is wrong, and tell the fields in the line."""

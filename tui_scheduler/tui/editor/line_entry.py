@@ -24,6 +24,8 @@ class LineEntry(Input):
         &:focus { background: $surface-lighten-1; }
     }
     LineEntry:ansi, LineEntry:ansi:focus { background: ansi_default; }
+    LineEntry > .input--placeholder { color: $foreground-muted; }
+    LineEntry:ansi > .input--placeholder { color: ansi_default; text-style: dim; }
     """
 
     class CurlPasted(Message):

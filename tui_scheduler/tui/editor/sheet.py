@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.timer import Timer
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 from textual.widgets import Static
 from textual.worker import WorkType
 
@@ -52,10 +52,16 @@ class JobSheet(Vertical, can_focus=True):
         self._wanted: str | None = None
         """The job that the cursor came to last."""
         self._is_new = False
+        # Kept, not looked up: answers may come before they are there, and when the app ends.
+        self._aside = Aside(desk)
+        self._parts = Container(self._aside, id="parts")
+        self._nothing = Static(Content(_NOTHING), id="nothing")
         self._base: dict[str, str] = texts_of(NEW_JOB)
         """The texts that nothing is unsaved against."""
         self._reading = Reading(None, {})
         self._form: Form | None = None
+        self._mounting: AwaitMount | None = None
+        """To wait for the form to be there."""
         self._last: Widget | None = None
         self._newer: int | None = None
         """The version that is stored meanwhile, when it is not the one that is edited."""
@@ -64,10 +70,9 @@ class JobSheet(Vertical, can_focus=True):
         self._typing: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(Content(_NOTHING), id="nothing")
-        with Container(id="parts") as parts:
-            parts.display = False
-            yield Aside(self.desk)
+        yield self._nothing
+        self._parts.display = False
+        yield self._parts
 
     def on_mount(self) -> None:
         self._show_title()
@@ -119,16 +124,16 @@ class JobSheet(Vertical, can_focus=True):
         except SchedulerError:
             return  # the app says that the store cannot be read; what is on show stays
         if not self.is_dirty and self._wanted == job_id and not (self._is_new and self.has_focus_within):
-            await self._load(view)
+            self._load(view)
 
-    async def _load(self, view: JobView) -> None:
+    def _load(self, view: JobView) -> None:
         """Show what is stored."""
         is_other = self._view is None or self._view.job.id != view.job.id
         if not is_other and self._view is not None and self._view.job.version == view.job.version:
             self._view = view
             return
         self._take(view)
-        await self._enter(self._base, afresh=is_other)
+        self._enter(self._base, afresh=is_other)
 
     def _take(self, view: JobView) -> None:
         self._view, self._is_new, self._newer = view, False, None
@@ -146,21 +151,20 @@ class JobSheet(Vertical, can_focus=True):
     def _clear(self) -> None:
         self._view, self._is_new, self._newer = None, False, None
         self._base = self._texts()
-        self.query_one("#parts").display = False
-        self.query_one("#nothing").display = True
+        self._parts.display = False
+        self._nothing.display = True
         self._show_title()
 
-    async def _enter(self, texts: Mapping[str, str], *, afresh: bool) -> None:
+    def _enter(self, texts: Mapping[str, str], *, afresh: bool) -> None:
         if self._form is None:
             self._form = Form(texts)
-            parts = self.query_one("#parts")
-            if not parts.is_attached:
-                return  # the app ends
-            await parts.mount(self._form, before=0)
+            if self._parts.is_attached:  # it is not any more when the app ends
+                # Not awaited here: a worker that is replaced meanwhile would leave half of all this undone for good.
+                self._mounting = self._parts.mount(self._form, before=0)
         else:
             self._form.enter(texts, afresh=afresh)
-        self.query_one("#nothing").display = False
-        self.query_one("#parts").display = True
+        self._nothing.display = False
+        self._parts.display = True
         self._aside.notice(())
         self._look_again()
 
@@ -243,10 +247,6 @@ class JobSheet(Vertical, can_focus=True):
         self._aside.say(row, self._reading.errors if self.is_dirty or row is not None else {})
 
     @property
-    def _aside(self) -> Aside:
-        return self.query_one(Aside)
-
-    @property
     def _is_on_show(self) -> bool:
         return self._form is not None and self.display and bool(self.region) and self.screen.is_current
 
@@ -277,7 +277,7 @@ class JobSheet(Vertical, can_focus=True):
         if self._view is None or self._view.job.id != job_id or self._is_saving:
             return
         if not self.is_dirty:
-            await self._load(view)
+            self._load(view)
         elif view.job.version > self._view.job.version and texts_of(view.job.spec) != self._base:
             self._newer = view.job.version
             self._show_title()

@@ -48,6 +48,8 @@ class TextEntry(TextArea):
         .body--wrong { color: $text-error; text-style: underline; }
     }
     TextEntry:ansi, TextEntry:ansi:focus { background: ansi_default; }
+    TextEntry .text-area--placeholder { color: $foreground-muted; }
+    TextEntry:ansi .text-area--placeholder { color: ansi_default; text-style: dim; }
     """
 
     def __init__(self, field: Field) -> None:

@@ -82,11 +82,11 @@ class EditorPane(JobSheet):
 
     async def edit(self, job_id: str, *, body: bool = False) -> None:
         """Show a job to edit it: the focus comes here, or `body` opens $EDITOR. Asks before anything unsaved goes."""
-        self._do(partial(self._begin, partial(self._edit, job_id, body=body)))
+        self._open(partial(self._edit, job_id, body=body))
 
     async def create(self, spec: JobSpec | None = None) -> None:
         """Start a new job, filled in from `spec`. Asks before anything unsaved goes."""
-        self._do(partial(self._begin, partial(self._create, spec)))
+        self._open(partial(self._create, spec))
 
     def take_over(self) -> None:
         """Take the focus at once, for a field that is still to come: `edit` or `create` follows, or `give_up`."""
@@ -96,9 +96,13 @@ class EditorPane(JobSheet):
     def give_up(self) -> None:
         """The field that was to have the focus does not come."""
         if self.ahead.is_waiting:
-            self.workers.cancel_group(self, "do")
-            self.ahead.drop()
+            self._wait_no_longer()
             self.post_message(self.Left())
+
+    def _wait_no_longer(self) -> None:
+        if self.ahead.is_waiting:
+            self.workers.cancel_group(self, "open")
+            self.ahead.drop()
 
     def focus_inside(self) -> None:
         """Take the focus; a draft takes it to the field that had it last."""
@@ -107,14 +111,24 @@ class EditorPane(JobSheet):
         else:
             self.focus()
 
+    async def _come_to_field(self) -> None:
+        if self._mounting is not None:
+            await self._mounting
+        self._go_to_field()
+
     def _go_to_field(self) -> None:
         """To the first field, or the one that had the focus last."""
         if self._form is None:
             return
-        if self._last is not None and self._last.is_attached:
-            self._last.focus()
-        else:
-            self._form.go_to(_FIRST_FIELD)
+        last = self._last
+        entry = last if last is not None and last.is_attached else self._form.row(_FIRST_FIELD).entry
+        is_awaited = self.ahead.is_waiting
+
+        def arrive() -> None:
+            if self.ahead.is_waiting or not is_awaited:  # who pressed Esc meanwhile is somewhere else now
+                entry.focus()
+
+        self.call_after_refresh(arrive)  # the row may just have been made
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         super().on_descendant_focus(event)
@@ -125,9 +139,7 @@ class EditorPane(JobSheet):
 
     def back(self) -> bool:
         """Undo one step: leave a list, a field, ask about what is unsaved. False: nothing to undo."""
-        if self.ahead.is_waiting:
-            self.give_up()
-            return True
+        self._wait_no_longer()
         if self.is_dirty:
             self._do(self._leave)
             return True
@@ -157,9 +169,12 @@ class EditorPane(JobSheet):
             self._drop()
         return answer == "discard"
 
-    async def _begin(self, opening: Callable[[], Awaitable[bool]]) -> None:
-        if not await opening():
-            self.give_up()
+    def _open(self, opening: Callable[[], Awaitable[bool]]) -> None:
+        async def work() -> None:
+            if not await opening():
+                self.give_up()
+
+        self._start(work, "open", exclusive=True)
 
     async def _edit(self, job_id: str, *, body: bool) -> bool:
         """False when there is nothing to edit; an answer "cancel" goes back to what is unsaved."""
@@ -174,8 +189,8 @@ class EditorPane(JobSheet):
                 self._warn(str(error))
                 return False
             self._wanted = job_id
-            await self._load(view)
-        self._go_to_field()
+            self._load(view)
+        await self._come_to_field()
         if body:
             self.action_edit_body()
         return True
@@ -187,8 +202,8 @@ class EditorPane(JobSheet):
         self._wanted = None
         self._view, self._is_new, self._newer, self._last = None, True, None, None
         self._base = texts_of(NEW_JOB)
-        await self._enter(self._base if spec is None else texts_of(spec), afresh=True)
-        self._go_to_field()
+        self._enter(self._base if spec is None else texts_of(spec), afresh=True)
+        await self._come_to_field()
         return True
 
     async def _leave(self) -> None:
@@ -223,7 +238,7 @@ class EditorPane(JobSheet):
 
     def action_create(self) -> None:
         self.take_over()
-        self._do(partial(self._begin, partial(self._create, None)))
+        self._open(partial(self._create, None))
 
     def action_scroll_down_some(self) -> None:
         self._scroll_by(1)
@@ -296,7 +311,7 @@ class EditorPane(JobSheet):
             answer = await self.app.push_screen_wait(question) if keys else THEIRS
             if answer == THEIRS:
                 self._take(current)
-                await self._enter(self._base, afresh=False)
+                self._enter(self._base, afresh=False)
             return answer == MINE
 
         return await update(self.desk, spec, self._view, overwrites)

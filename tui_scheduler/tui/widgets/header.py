@@ -54,8 +54,13 @@ class Header(Widget):
         self._timer: Timer | None = None
 
     def on_mount(self) -> None:
-        self.set_interval(1.0, self.refresh)  # the clock goes on while nobody answers
+        self.set_interval(1.0, self._tick)
         self._ask_soon(0)
+
+    def _tick(self) -> None:
+        """The clock goes on while nobody answers, and that is said."""
+        self.desk.listen()
+        self.refresh()
 
     def _ask_soon(self, seconds: float) -> None:
         self._timer = self.set_timer(seconds, self._begin) if seconds else None
@@ -101,6 +106,16 @@ class Header(Widget):
         sign = self._sign(width)
         rest = [*self._numbers(_FEW_BARS, short=True), Piece(self._clock(zone=False), 5)]
         return _line(fitting([sign, *rest], width), gap=2)
+
+    @property
+    def beneath(self) -> list[Piece]:
+        """What the one line of a narrow screen has no place for, for the line below it."""
+        metrics = self.metrics
+        if metrics is None:
+            return [Piece(inert(self.where), 1)] if self.where else []
+        nodes = len(metrics.nodes) if self.health is None else self.health.nodes
+        in_flight = f"in flight {count(metrics.in_flight)}"
+        return [Piece(_plural(nodes, "node"), 0), Piece(inert(self.where), 1), Piece(in_flight, 2)]
 
     def _sign(self, room: int) -> Piece:
         shown = self.badge

@@ -117,7 +117,7 @@ class JobsPane(Vertical):
         return self._table.is_on_screen and (self.screen.is_current or self.app.screen.is_modal)
 
     def _tick(self) -> None:
-        if not self.is_seen:
+        if not self.is_seen and self._told != "nothing yet":  # until the others know of a job they have nothing to show
             return
         self._work(self._feed.tick())
         self._show_second()
