@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,14 +32,16 @@ class Scene:
         self.wakes = 0
         self.outcome = OK
         self.sent: list[JobSpec] = []
+        self.unwanted: Future[None] | None = None
         self.control = LocalControl(database, now=lambda: self.now, wake=self._wake, try_request=self._try)
         self.without_engine = LocalControl(database, now=lambda: self.now)
 
     def _wake(self) -> None:
         self.wakes += 1
 
-    def _try(self, spec: JobSpec) -> Outcome:
+    def _try(self, spec: JobSpec, unwanted: Future[None] | None) -> Outcome:
         self.sent.append(spec)
+        self.unwanted = unwanted
         return self.outcome
 
 
@@ -132,6 +135,12 @@ def test_what_cannot_be_sent_or_judged_is_refused_unsent(scene: Scene, spec: Job
 
 def test_a_schedule_need_not_be_ready_to_try_the_request(scene: Scene) -> None:
     assert scene.control.test_request(replace(MINUTELY, schedule="")).succeeded
+
+
+def test_the_engine_hears_when_nobody_wants_the_answer_any_more(scene: Scene) -> None:
+    unwanted: Future[None] = Future()
+    scene.control.test_request(MINUTELY, unwanted=unwanted)
+    assert scene.unwanted is unwanted
 
 
 def test_without_an_engine_there_is_no_test_request(scene: Scene) -> None:

@@ -21,7 +21,7 @@ from tui_scheduler.domain.errors import Conflict
 from tui_scheduler.domain.execution import Outcome, OutcomeKind
 from tui_scheduler.domain.job import JobSpec, Request
 from tui_scheduler.engine.thread import EngineThread
-from tui_scheduler.engine.trial import Trials
+from tui_scheduler.engine.trial import GiveUp, Trials
 from tui_scheduler.engine.world import Options
 from tui_scheduler.store.database import Database, open_database
 from tui_scheduler.store.history import History
@@ -145,6 +145,10 @@ async def test_whoever_waits_when_the_engine_stops_is_told(database: Database, n
         await ask(thread, target.url)
 
 
+def nothing() -> None:
+    """Nothing is under way that could be given up."""
+
+
 def test_whoever_waits_when_the_engine_dies_is_told() -> None:
     trials = Trials()
     asked = threading.Event()
@@ -152,7 +156,7 @@ def test_whoever_waits_when_the_engine_dies_is_told() -> None:
 
     def wait() -> None:
         with pytest.raises(Conflict, match="ended before") as refused:
-            trials.ask(lambda call: asked.set(), lambda ended: None, LONG)
+            trials.ask(lambda call: asked.set(), lambda ended: nothing, LONG)
         answer.set_result(str(refused.value))
 
     threading.Thread(target=wait, daemon=True).start()
@@ -160,15 +164,41 @@ def test_whoever_waits_when_the_engine_dies_is_told() -> None:
     trials.end()
     assert "before there was an answer" in answer.result(LONG)
     with pytest.raises(Conflict, match="has ended"):
-        trials.ask(lambda call: None, lambda ended: None, LONG)
+        trials.ask(lambda call: None, lambda ended: nothing, LONG)
 
 
 def test_a_bug_in_a_trial_is_its_askers_and_not_the_engines() -> None:
-    def bug(ended: Callable[[Outcome], None]) -> None:
+    def bug(ended: Callable[[Outcome], None]) -> GiveUp:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         Trials().ask(lambda call: call(), bug, LONG)
+
+
+async def test_a_trial_that_nobody_wants_any_more_is_cut_off(engine: EngineThread, nursery: trio.Nursery) -> None:
+    target = await targets.start(nursery, targets.hangs)
+    unwanted: Future[None] = Future()
+
+    async def leave() -> None:
+        await _until(lambda: len(target.seen) == 1)
+        unwanted.cancel()
+
+    nursery.start_soon(leave)
+    spec = JobSpec(NEVER, Request(target.url), timeout=10 * LONG * 1_000_000)
+    with trio.fail_after(LONG), pytest.raises(Conflict, match="given up"):
+        await trio.to_thread.run_sync(engine.try_request, spec, unwanted)
+
+
+async def test_a_trial_that_nobody_wants_when_it_is_asked_for_is_not_sent(
+    engine: EngineThread, nursery: trio.Nursery
+) -> None:
+    target = await targets.start(nursery, targets.answers(targets.OK))
+    unwanted: Future[None] = Future()
+    unwanted.cancel()
+    with pytest.raises(Conflict, match="given up"):
+        await trio.to_thread.run_sync(engine.try_request, JobSpec(NEVER, Request(target.url)), unwanted)
+    await ask(engine, target.url)
+    assert len(target.seen) == 1
 
 
 def manual_run(database: Database, url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Protocol
 
 from tui_scheduler.control.views import (
@@ -100,10 +101,10 @@ class Control(Protocol):
         """
         ...
 
-    def test_request(self, spec: JobSpec) -> Trial:
+    def test_request(self, spec: JobSpec, *, unwanted: Future[None] | None = None) -> Trial:
         """Send the request of a job once, now, and judge the answer by its success rule. Blocks at most as long as
         the timeout of the job. Raises `Conflict` where no engine runs in this process, `Invalid` for what cannot be
-        sent.
+        sent. As soon as `unwanted` is done (cancelled, say) the request is cut off, which raises `Conflict` too.
         """
         ...
 

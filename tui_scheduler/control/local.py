@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Final
 
 from tui_scheduler.control.local_runs import LocalRuns, TryRequest, execution_view
@@ -156,9 +157,9 @@ class LocalControl:
         """See `Control`."""
         return self._runs.replay(execution_id)
 
-    def test_request(self, spec: JobSpec) -> Trial:
+    def test_request(self, spec: JobSpec, *, unwanted: Future[None] | None = None) -> Trial:
         """See `Control`."""
-        return self._runs.test_request(spec)
+        return self._runs.test_request(spec, unwanted=unwanted)
 
     def list_jobs(self, query: JobQuery) -> JobListing:
         """See `Control`."""

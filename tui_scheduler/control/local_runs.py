@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Final
 
 from tui_scheduler.control.views import ExecutionView, LogCursor, LogPage, LogQuery, LogRow, Trial
@@ -20,8 +21,8 @@ from tui_scheduler.store.tail import LogEntry, Tail, Wanted
 EXCERPT: Final = 16_384
 """Bytes of an answer that a trial shows."""
 
-TryRequest = Callable[[JobSpec], Outcome]
-"""Sends the request of a job once and waits; raises `Conflict` when it cannot."""
+TryRequest = Callable[[JobSpec, Future[None] | None], Outcome]
+"""Sends the request of a job once and waits; raises `Conflict` when it cannot, or the future is done before."""
 
 
 class LocalRuns:
@@ -58,12 +59,12 @@ class LocalRuns:
         """See `Control`."""
         return self._changed(self._runs.replay(execution_id, self._now()))
 
-    def test_request(self, spec: JobSpec) -> Trial:
+    def test_request(self, spec: JobSpec, *, unwanted: Future[None] | None = None) -> Trial:
         """See `Control`."""
         if self._try_request is None:
             raise Conflict("no engine runs in this process, so it cannot send a test request")
         check_sending(spec)
-        return _trial(self._try_request(spec), spec)
+        return _trial(self._try_request(spec, unwanted), spec)
 
     def _changed(self, record: ExecutionRecord) -> ExecutionView:
         self._wake()

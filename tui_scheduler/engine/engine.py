@@ -28,7 +28,7 @@ from tui_scheduler.engine.pulse import Pulse
 from tui_scheduler.engine.recorder import Recorder
 from tui_scheduler.engine.settling import Settling
 from tui_scheduler.engine.transport import Transport
-from tui_scheduler.engine.trial import try_once
+from tui_scheduler.engine.trial import GiveUp, try_once
 from tui_scheduler.engine.trouble import Trouble
 from tui_scheduler.engine.world import Lock, World
 from tui_scheduler.store.nodes import NodeFenced
@@ -66,14 +66,15 @@ class Engine:
         self._waiting.cancel()
         self.wake()
 
-    def try_request(self, spec: JobSpec, ended: Callable[[Outcome], None]) -> None:
-        """Send the request of a job once, now; `ended` is called once, before or after this returns.
+    def try_request(self, spec: JobSpec, ended: Callable[[Outcome], None]) -> GiveUp:
+        """Send the request of a job once, now; `ended` is called once, before or after this returns. What it returns
+        gives the request up, called on this thread.
 
         Raises `Conflict` while there are no connections to send it over.
         """
         if self._transport is None:
             raise Conflict("the engine of this process is not ready to send yet; try again in a moment")
-        try_once(self._transport, spec, self._world.clock.now(), ended)
+        return try_once(self._transport, spec, self._world.clock.now(), ended)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Live, and live again under a new id when others have declared this node dead. Returns once stopped."""

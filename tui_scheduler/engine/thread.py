@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -100,14 +101,15 @@ class EngineThread:
         if self._engine is not None:
             self._tell(self._engine.wake)
 
-    def try_request(self, spec: JobSpec) -> Outcome:
+    def try_request(self, spec: JobSpec, unwanted: Future[None] | None = None) -> Outcome:
         """Send the request of a job once, now, and wait for what it comes to; nothing is stored. From any thread but
-        the engine's. Raises `Conflict` while no engine runs, and when it ends meanwhile.
+        the engine's. Raises `Conflict` while no engine runs, when it ends meanwhile, and when `unwanted` is done first:
+        the request is then given up.
         """
         engine = self._engine
         if engine is None or not self._begun.is_set():
             raise Conflict("the engine of this process is not running yet; try again in a moment")
-        return self._trials.ask(self._tell, partial(engine.try_request, spec), spec.timeout / 1_000_000)
+        return self._trials.ask(self._tell, partial(engine.try_request, spec), spec.timeout / 1_000_000, unwanted)
 
     def stop(self, deadline_s: float) -> None:
         """End in order, or at once when that takes longer than `deadline_s`; what is left is rescued by others."""

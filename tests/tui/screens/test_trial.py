@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
 
 from tests.tui.editor.stage import SPEC, Bench, on_stage
+from tests.tui.pilots import DEADLINE_S
 from tui_scheduler.control.views import Trial
 from tui_scheduler.domain.errors import Conflict
 from tui_scheduler.domain.job import JobSpec
+from tui_scheduler.tui.desk import THREADS
 from tui_scheduler.tui.screens.trial import TrialScreen
 
 
@@ -54,7 +57,7 @@ def test_a_failure_says_why_and_what_the_target_sends_is_harmless() -> None:
 
 def test_a_request_that_cannot_be_sent_is_a_sentence() -> None:
     async def scenario(bench: Bench) -> None:
-        def refuse(spec: JobSpec) -> Trial:
+        def refuse(spec: JobSpec, *, unwanted: Future[None] | None = None) -> Trial:
             raise Conflict("no engine runs in this process")
 
         bench.control.test_request = refuse  # type: ignore[method-assign]
@@ -64,12 +67,14 @@ def test_a_request_that_cannot_be_sent_is_a_sentence() -> None:
     on_stage(scenario)
 
 
-def test_leaving_before_the_answer_hears_no_more_of_it() -> None:
-    answered = threading.Event()
+def test_leaving_before_the_answer_cuts_the_request_off() -> None:
+    given_up = threading.Event()
 
     async def scenario(bench: Bench) -> None:
-        def slow(spec: JobSpec) -> Trial:
-            answered.wait()
+        def slow(spec: JobSpec, *, unwanted: Future[None] | None = None) -> Trial:
+            assert unwanted is not None
+            unwanted.add_done_callback(lambda _done: given_up.set())
+            assert given_up.wait(DEADLINE_S)
             return bench.control.trial
 
         bench.control.test_request = slow  # type: ignore[method-assign]
@@ -79,6 +84,25 @@ def test_leaving_before_the_answer_hears_no_more_of_it() -> None:
         await bench.until(lambda: bench.shown("#verdict") == "▶ waiting for the answer, 2 s of 5s")
         await bench.press("escape")
         await bench.until(lambda: not isinstance(bench.app.screen, TrialScreen))
-        answered.set()
+        await bench.until(given_up.is_set)
+
+    on_stage(scenario)
+
+
+def test_requests_that_end_late_keep_no_other_question_waiting() -> None:
+    may_end = threading.Event()
+
+    async def scenario(bench: Bench) -> None:
+        def deaf(spec: JobSpec, *, unwanted: Future[None] | None = None) -> Trial:
+            assert may_end.wait(DEADLINE_S)
+            return bench.control.trial
+
+        bench.control.test_request = deaf  # type: ignore[method-assign]
+        for _ in range(THREADS):
+            await open_trial(bench)
+            await bench.press("escape")
+            await bench.until(lambda: not isinstance(bench.app.screen, TrialScreen))
+        assert (await bench.app.desk.ask(lambda control: control.health())).ok
+        may_end.set()
 
     on_stage(scenario)

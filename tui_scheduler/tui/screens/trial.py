@@ -23,7 +23,7 @@ _TICK_S: Final = 0.25
 
 
 class TrialScreen(ModalScreen[None]):
-    """Sends as soon as it is there. Esc leaves, before the answer too: it is then not waited for."""
+    """Sends as soon as it is there. Esc leaves, before the answer too: the request is then cut off."""
 
     BINDINGS: ClassVar = [
         Binding("escape,enter,q,f2", "leave", "Back", show=False),
@@ -78,7 +78,9 @@ class TrialScreen(ModalScreen[None]):
 
     async def _send(self) -> None:
         try:
-            trial = await self._desk.ask(lambda control: control.test_request(self._spec))
+            trial = await self._desk.ask_long(
+                lambda control, unwanted: control.test_request(self._spec, unwanted=unwanted)
+            )
         except SchedulerError as error:
             self._show(Content.styled(f"× {inert(str(error))}", "$text-error"), Content(""), is_good=False)
             return
