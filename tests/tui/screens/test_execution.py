@@ -15,12 +15,16 @@ from textual.widgets import Static
 from tests.tui.fake import SECOND, FakeControl
 from tests.tui.log_app import job
 from tests.tui.pilots import NARROW, WIDE, play, until
+from tests.tui.shells import control_with, job_named, shell, shown, toasts
+from tests.tui.shells import opened as shell_opened
 from tests.tui.test_execution_text import an_attempt
 from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import JobState
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.screens.execution import ExecutionScreen, Reading
+from tui_scheduler.tui.screens.help import HelpScreen
+from tui_scheduler.tui.screens.palette import PaletteScreen
 
 
 class ExecutionApp(App[None]):
@@ -196,7 +200,7 @@ def test_what_has_not_ended_is_not_replayed() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         app = await opened(pilot)
         await pilot.press("r")
-        await until(pilot, lambda: app.toasts == ["the execution has not ended: it is running"])
+        await until(pilot, lambda: app.toasts == ["it can be replayed once it has ended; it is running"])
 
     play(ExecutionApp(one(State.RUNNING)), scenario)
 
@@ -209,7 +213,7 @@ def test_x_cancels_it() -> None:
         assert app.toasts == ["cancelled nightly report"]
         await pilot.press("x")
         await until(pilot, lambda: len(app.toasts) == 2)
-        assert app.toasts[1] == "the execution has ended: it is cancelled"
+        assert app.toasts[1] == "there is nothing to cancel: the execution has ended (cancelled)"
 
     play(ExecutionApp(one(State.RETRYING)), scenario)
 
@@ -240,6 +244,55 @@ def test_shift_y_copies_the_request_as_curl() -> None:
         assert "http://127.0.0.1:3001/0" in app.clipboard
 
     play(ExecutionApp(one()), scenario)
+
+
+def test_a_copied_request_says_when_the_job_has_changed_since() -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app = await opened(pilot)
+        await pilot.press("Y")
+        said = "copied the request as curl, as the job is now, version 3; this ran version 1"
+        await until(pilot, lambda: any(toast.startswith(said) for toast in app.toasts))
+
+    control = one()
+    key, made = next(iter(control.stored.items()))
+    control.stored[key] = replace(made, version=3)
+    play(ExecutionApp(control), scenario)
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED])
+def test_an_execution_that_succeeded_at_once_says_why_it_has_no_headers(state: State) -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app = await opened(pilot)
+        said = "(headers are kept of attempts that did not succeed at once)" in app.text
+        assert said is (state is State.SUCCEEDED)
+
+    play(ExecutionApp(one(state, response_excerpt="ok")), scenario)
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f1", "colon", "T", "z", "percent_sign", "q"])
+def test_the_keys_that_work_everywhere_work_here(key: str) -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app, main = pilot.app, pilot.app.main
+        await shell_opened(pilot)
+        app.push_screen(ExecutionScreen(app.desk, next(iter(control.history))))
+        await until(pilot, lambda: "Trigger" in shown(pilot))
+        theme = app.theme
+        await pilot.press(key)
+        happens = {
+            "question_mark": lambda: isinstance(app.screen, HelpScreen),
+            "f1": lambda: isinstance(app.screen, HelpScreen),
+            "colon": lambda: isinstance(app.screen, PaletteScreen),
+            "T": lambda: app.theme != theme,
+            "z": lambda: toasts(pilot) == ["Nothing to undo"],
+            "percent_sign": lambda: not app._has_mouse,
+            "q": lambda: app.screen is main and not app._exit,
+        }
+        await until(pilot, happens[key])
+
+    control = control_with("first")
+    control.happened(job_named(control, "first"), State.SUCCEEDED)
+    app, _ = shell(control)
+    play(app, scenario)
 
 
 def test_the_job_may_be_deleted() -> None:

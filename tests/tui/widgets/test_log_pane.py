@@ -529,17 +529,47 @@ def test_two_clicks_open_the_execution() -> None:
     play(LogApp(busy(3)), scenario)
 
 
+@pytest.mark.parametrize(("key", "does"), [("r", "replays"), ("x", "cancels")])
+def test_while_it_follows_the_first_press_holds_the_line_and_names_it(key: str, does: str) -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app = await filled(pilot, 3)
+        meant = app.view.row_at_cursor
+        await pilot.press(key)
+        assert app.toasts == [f"{key} again {does} nightly report of 16:00:00.000"]
+        assert not app.view.following
+        runs(app.control, 5)
+        await filled(pilot, 8)
+        assert not {"replay", "cancel"} & set(app.control.called)
+        await pilot.press(key)
+        await until(pilot, lambda: {"replay", "cancel"} & set(app.control.called))
+        assert meant is not None
+        assert app.view.row_at_cursor is not None
+        assert app.view.row_at_cursor.id == meant.id
+
+    play(LogApp(busy(3)), scenario)
+
+
+def test_while_the_view_is_held_the_first_press_acts() -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app = await filled(pilot, 3)
+        await pilot.press("p", "r")
+        await until(pilot, lambda: app.toasts == ["replaying nightly report: pending"])
+
+    play(LogApp(busy(3)), scenario)
+
+
 def test_r_replays_what_has_ended() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         app = await filled(pilot, 3)
+        app.view.stop_following()
         await pilot.press("r")
         await filled(pilot, 4)
         assert app.toasts == ["replaying nightly report: pending"]
         assert [view.trigger for view in app.control.history.values()][-1] is Trigger.REPLAY
         assert "replay" in app.text
-        await pilot.press("r")
+        await pilot.press("j", "r")
         await until(pilot, lambda: len(app.toasts) == 2)
-        assert "has not ended" in app.toasts[1]
+        assert "once it has ended" in app.toasts[1]
 
     play(LogApp(busy(3)), scenario)
 
@@ -547,12 +577,13 @@ def test_r_replays_what_has_ended() -> None:
 def test_x_cancels_what_has_not_ended() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         app = await filled(pilot, 4)
+        app.view.stop_following()
         await pilot.press("x")
         await until(pilot, lambda: "□ cancelled" in app.text)
         assert app.toasts == ["cancelled nightly report"]
         await pilot.press("k", "x")
         await until(pilot, lambda: len(app.toasts) == 2)
-        assert app.toasts[1] == "the execution has ended: it is succeeded"
+        assert app.toasts[1] == "there is nothing to cancel: the execution has ended (succeeded)"
 
     control = busy(3)
     control.happened(next(iter(control.stored.values())), State.RETRYING)
@@ -566,6 +597,19 @@ def test_y_copies_the_line() -> None:
         assert app.clipboard == "2026-11-23 16:00:00.000 UTC  succeeded  nightly report  200  12.3 ms  drift +900 µs"
 
     play(LogApp(busy(3)), scenario)
+
+
+def test_a_copied_request_says_when_the_job_has_changed_since() -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app = await filled(pilot, 3)
+        await pilot.press("Y")
+        said = "copied the request as curl, as the job is now, version 3; this ran version 1"
+        await until(pilot, lambda: any(toast.startswith(said) for toast in app.toasts))
+
+    control = busy(3)
+    key, made = next(iter(control.stored.items()))
+    control.stored[key] = replace(made, version=3)
+    play(LogApp(control), scenario)
 
 
 def test_shift_y_copies_the_request_as_curl() -> None:
