@@ -93,9 +93,48 @@ def test_a_range_on_nothing_marks_nothing() -> None:
 def test_marking_all_keeps_what_the_filter_hides_marked() -> None:
     jobs = model(1, 2, 3)
     jobs.mark(3)
+    jobs.filter_by(parse_filter("x"))
     jobs.take(JobListing((1, 2), 3))
     jobs.mark_all()
     assert jobs.marks == {1, 2, 3}
+
+
+def test_marks_of_jobs_that_others_deleted_go_with_a_listing_of_all() -> None:
+    jobs = model(1, 2, 3)
+    jobs.mark_all()
+    jobs.take(JobListing((1, 3), 2))
+    assert jobs.marks == {1, 3}
+
+
+def test_marks_of_jobs_whose_lines_are_gone_go_whatever_the_filter() -> None:
+    jobs = model(1, 2, 3)
+    jobs.mark_all()
+    jobs.filter_by(parse_filter("x"))
+    jobs.put([1, 2], [row(1)])
+    assert jobs.marks == {1, 3}
+
+
+def test_the_keys_are_those_of_an_older_query_until_a_listing_of_the_new_one_comes() -> None:
+    jobs = model(1, 2)
+    found = [jobs.is_current]
+    jobs.filter_by(parse_filter("x"))
+    found.append(jobs.is_current)
+    jobs.take(JobListing((1,), 2))
+    found.append(jobs.is_current)
+    jobs.sort_next()
+    found.append(jobs.is_current)
+    assert found == [True, False, True, False]
+
+
+def test_the_order_goes_round_turns_and_begins_with_what_one_looks_for() -> None:
+    jobs = JobModel()
+    for _ in SortBy:
+        jobs.sort_next()
+    assert jobs.query == JobModel().query
+    jobs.sort_toward(SortBy.FAILURES)
+    assert (jobs.query.sort, jobs.query.descending) == (SortBy.FAILURES, True)
+    jobs.sort_toward(SortBy.FAILURES)
+    assert (jobs.query.sort, jobs.query.descending) == (SortBy.FAILURES, False)
 
 
 def test_an_action_acts_on_the_marked_jobs_that_are_shown_in_their_order() -> None:

@@ -108,7 +108,7 @@ class SchedulerApp(App[int]):
         missing = self.themes.choose(self._wanted_theme)
         self.set_keymap(dict(self.keymap))
         self.desk.on_stale = self._stale
-        self._ahead.on_end = self._call_next_key
+        self._ahead.on_end = self.main.jobs.on_caught_up = self._call_next_key
         self.set_interval(_LOOK_S, self._next_key)  # the widget that a key was at may have gone, and others wait
         self.push_screen(self.main)
         for problem in [*problems, *([missing] if missing else [])]:
@@ -196,7 +196,8 @@ class SchedulerApp(App[int]):
             return
         self._key_at = None
         while self._key_at is None:
-            event = self._ahead.next(may_wait=self.screen is self.main)
+            on_main = self.screen is self.main
+            event = self._ahead.next(may_wait=on_main, is_behind=on_main and self.main.jobs.is_behind)
             if event is None:
                 return
             await super().on_event(event)

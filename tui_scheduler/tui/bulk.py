@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from tui_scheduler.control.views import Change, Changed
+from tui_scheduler.domain.errors import Conflict
 from tui_scheduler.tui.formatting import count, inert
 
 ASK_BEYOND: Final = 10
@@ -50,8 +51,19 @@ def did(change: Change, number: int, name: str = "") -> str:
     return f"{_PAST[change]} {inert(name) if name and number == 1 else jobs(number)}"
 
 
-def report(change: Change, changed: Changed, hidden: int, name: str = "") -> str:
-    """What was done, what was refused and why, and what was left out."""
+def progress(change: Change, number: int, total: int) -> str:
+    """`paused 12,000 of 100,000 jobs …`."""
+    return f"{_PAST[change]} {count(number)} of {jobs(total)} …"
+
+
+def insist(change: Change, changed: Changed) -> None:
+    """Raises `Conflict`, with what was done and what was refused and why, unless all was done."""
+    if changed.refused:
+        raise Conflict(report(change, changed, 0))
+
+
+def report(change: Change, changed: Changed, hidden: int, name: str = "", *, left: int = 0) -> str:
+    """What was done, what was refused and why, what was left out, and how many it did not come to when stopped."""
     parts = []
     if changed.done or not changed.refused:
         parts.append(did(change, len(changed.done), name))
@@ -60,6 +72,8 @@ def report(change: Change, changed: Changed, hidden: int, name: str = "") -> str
     rest = len(changed.refused) - sum(number for _reason, number in reasons.most_common(3))
     if rest:
         parts.append(f"{jobs(rest)} refused for other reasons")
+    if left:
+        parts.append(f"stopped, {jobs(left)} {'is' if left == 1 else 'are'} as before")
     if hidden:
         parts.append(left_out(hidden))
     return "; ".join(parts)

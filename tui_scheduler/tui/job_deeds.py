@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 from textual.app import App
 
 from tui_scheduler.control.control import Control
 from tui_scheduler.control.views import Change, JobQuery, JobRow
-from tui_scheduler.domain.errors import SchedulerError
+from tui_scheduler.domain.errors import Conflict, SchedulerError
 from tui_scheduler.domain.filtering import Column, JobFilter, Term
 from tui_scheduler.domain.job import JobState
 from tui_scheduler.tui import bulk
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import inert
+from tui_scheduler.tui.job_changes import JobChanges
 from tui_scheduler.tui.job_model import JobModel, Targets
 from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
 
@@ -27,15 +29,28 @@ _BACK: Final = {Change.PAUSE: Change.RESUME, Change.RESUME: Change.PAUSE, Change
 
 class JobDeeds:
     """Each method runs in a worker, asks first where that is due, says what it did and what it left out, and calls
-    `after` when something has changed. What it acts on is given to it: when the worker comes to run the cursor may be
-    elsewhere.
+    `after` when something has changed; `tell` is given how far a change of very many has come. What it acts on is given
+    to it: when the worker comes to run the cursor may be elsewhere.
     """
 
-    def __init__(self, app: App[Any], desk: Desk, model: JobModel, after: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        app: App[Any],
+        desk: Desk,
+        model: JobModel,
+        *,
+        after: Callable[[], Awaitable[None]],
+        tell: Callable[[str], None],
+    ) -> None:
         self._app = app
         self._desk = desk
+        self._changes = JobChanges(desk, tell)
         self._model = model
         self._after = after
+
+    def stop(self) -> bool:
+        """End the change of very many jobs that is under way; False: there is none."""
+        return self._changes.stop()
 
     async def run(self, targets: Targets) -> None:
         if await self._is_meant("Run", targets, beyond=bulk.ASK_BEYOND):
@@ -93,28 +108,41 @@ class JobDeeds:
         known = self._model.row(keys[0]) if len(keys) == 1 else None
         name = known.title if known is not None else ""
         try:
-            changed = await self._desk.ask(lambda control: control.change_jobs(change, keys))
+            changed, left = await self._changes.make(change, keys)
         except SchedulerError as error:
             self._complain(error)
             await self._after()
             return
         if change is Change.DELETE:
             self._model.forget(changed.done)
-        if changed.done and change in _BACK:
-            self._desk.did(bulk.did(change, len(changed.done), name), self._backwards(_BACK[change], changed.done))
+        if change in _BACK:
+            self._can_be_undone(change, changed.changed, name)
         self._app.notify(
-            bulk.report(change, changed, targets.hidden, name),
-            severity="warning" if changed.refused else "information",
+            bulk.report(change, changed, targets.hidden, name, left=len(left)),
+            severity="warning" if changed.refused or left else "information",
             markup=False,
         )
         await self._after()
 
-    def _backwards(self, change: Change, keys: tuple[int, ...]) -> Callable[[], Awaitable[None]]:
-        async def back() -> None:
-            await self._desk.ask(lambda control: control.change_jobs(change, keys))
-            await self._after()
+    def _can_be_undone(self, change: Change, keys: tuple[int, ...], name: str = "") -> None:
+        """Only what this changed is taken back: what somebody else did meanwhile, or before, is theirs."""
+        if keys:
+            self._desk.did(bulk.did(change, len(keys), name), partial(self._undo, change, keys))
 
-        return back
+    async def _undo(self, change: Change, keys: tuple[int, ...]) -> None:
+        """Raises `Conflict` for what is refused now; what it did not come to can be undone later."""
+        try:
+            self._changes.refuse_second()
+        except SchedulerError:
+            self._can_be_undone(change, keys)
+            raise
+        back = _BACK[change]
+        changed, left = await self._changes.make(back, keys)
+        self._can_be_undone(change, left)
+        await self._after()
+        if left:
+            raise Conflict(bulk.report(back, changed, 0, left=len(left)))
+        bulk.insist(back, changed)
 
     def _complain(self, error: SchedulerError) -> None:
         self._app.notify(inert(str(error)), severity="error", markup=False)

@@ -39,6 +39,8 @@ class JobModel:
 
     def __init__(self) -> None:
         self.query = JobQuery()
+        """What is wanted; what the keys answer may be an older one."""
+        self._answered = self.query
         self.keys: Sequence[int] = ()
         self.total = 0
         self.is_known = False
@@ -51,22 +53,48 @@ class JobModel:
     # --- what was read
 
     def take(self, listing: JobListing) -> bool:
-        """A newer listing of the same query. Whether the keys are others or in another order."""
+        """A newer listing of the query. Whether the keys are others or in another order."""
         same = self.is_known and type(self.keys) is type(listing.keys) and self.keys == listing.keys
         self.keys = listing.keys
         self.total = listing.total
         self.is_known = True
+        self._answered = self.query
+        if self.marks and not same and not self.is_filtered:
+            self.marks.intersection_update(self.keys)  # the others are deleted
         return not same
 
     def ask_for(self, query: JobQuery) -> None:
         """Another query: what the present keys answer is an older one, until a listing comes."""
         self.query = query
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the keys answer what was asked for last: nothing is to be done to jobs that it does not find."""
+        return self._answered == self.query
+
     def filter_by(self, condition: JobFilter) -> None:
         self.ask_for(replace(self.query, filter=condition))
 
-    def sort_by(self, sort: SortBy, *, descending: bool = False) -> None:
+    def sort_by(self, sort: SortBy, *, descending: bool | None = None) -> None:
+        """Without a direction what one looks for comes first: most failures, but the next run."""
+        if descending is None:
+            descending = sort is SortBy.FAILURES
         self.ask_for(replace(self.query, sort=sort, descending=descending))
+
+    def sort_next(self) -> None:
+        """By what comes after what they are sorted by now."""
+        order = list(SortBy)
+        self.sort_by(order[(order.index(self.query.sort) + 1) % len(order)])
+
+    def turn_round(self) -> None:
+        self.sort_by(self.query.sort, descending=not self.query.descending)
+
+    def sort_toward(self, sort: SortBy) -> None:
+        """By this; if they are already, the other way round."""
+        if sort is self.query.sort:
+            self.turn_round()
+        else:
+            self.sort_by(sort)
 
     @property
     def is_filtered(self) -> bool:
@@ -80,9 +108,11 @@ class JobModel:
         return row
 
     def put(self, asked: Iterable[int], rows: Iterable[JobRow]) -> Read:
-        """Lines that were read."""
+        """Lines that were read. Jobs that are deleted lose their marks."""
         found = {row.key: row for row in rows}
-        gone = {key for key in asked if key not in found and self._rows.pop(key, None) is not None}
+        deleted = [key for key in asked if key not in found]
+        self.forget(deleted)
+        gone = {key for key in deleted if self._rows.pop(key, None) is not None}
         changed = {key for key, row in found.items() if self._rows.get(key) != row}
         for key, row in found.items():
             self._rows[key] = row

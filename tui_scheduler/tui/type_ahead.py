@@ -33,11 +33,13 @@ class TypeAhead:
         """Something was typed."""
         self._typed.append(event)
 
-    def next(self, *, may_wait: bool = True) -> Typed | None:
-        """What is to be acted on now; None: nothing yet. Not `may_wait`: something lies over the field."""
+    def next(self, *, may_wait: bool = True, is_behind: bool = False) -> Typed | None:
+        """What is to be acted on now; None: nothing yet. Not `may_wait`: something lies over the field. `is_behind`:
+        what has the focus does not show yet what the keys are meant for.
+        """
         if not self._typed:
             return None
-        if not (self._is_waiting and may_wait):
+        if not ((self._is_waiting and may_wait) or is_behind):
             return self._typed.popleft()
         away = [n for n, event in enumerate(self._typed) if isinstance(event, events.Key) and event.key in _AWAY]
         if not away:

@@ -20,6 +20,7 @@ from tui_scheduler.control.views import Change
 from tui_scheduler.domain.crontab import CrontabEntry, read_crontab
 from tui_scheduler.domain.errors import Invalid, SchedulerError, StoreUnavailable
 from tui_scheduler.domain.job import JobSpec
+from tui_scheduler.tui import bulk
 from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import count, inert
@@ -274,7 +275,7 @@ class ImportCrontabScreen(ModalScreen[int]):
         self.app.notify(inert(said, lines=True), severity="warning" if refused else "information", markup=False)
 
     async def _take_back(self, keys: tuple[int, ...]) -> None:
-        await self.desk.ask(lambda control: control.change_jobs(Change.DELETE, keys))
+        bulk.insist(Change.DELETE, await self.desk.ask(lambda control: control.change_jobs(Change.DELETE, keys)))
 
 
 def _jobs(number: int) -> str:

@@ -16,6 +16,7 @@ from textual.widgets import Button, Static
 from tui_scheduler.control.control import Control
 from tui_scheduler.control.views import Change, JobQuery
 from tui_scheduler.domain.errors import SchedulerError
+from tui_scheduler.tui import bulk
 from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import SECOND, clock_time, inert
@@ -183,6 +184,6 @@ class WelcomeScreen(ModalScreen[First]):
 
     def _remember(self, keys: tuple[int, ...]) -> None:
         async def back() -> None:
-            await self.desk.ask(lambda control: control.change_jobs(Change.DELETE, keys))
+            bulk.insist(Change.DELETE, await self.desk.ask(lambda control: control.change_jobs(Change.DELETE, keys)))
 
         self.desk.did(f"loaded {len(keys)} sample jobs", back)

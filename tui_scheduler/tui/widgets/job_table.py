@@ -9,6 +9,7 @@ from rich.segment import Segment
 from textual.message import Message
 from textual.strip import Strip
 
+from tui_scheduler.tui.formatting import SECOND
 from tui_scheduler.tui.job_model import JobModel
 from tui_scheduler.tui.widgets.job_columns import Moment, draw, draw_unknown, fit
 from tui_scheduler.tui.widgets.lines import LineView
@@ -25,6 +26,7 @@ class JobTable(LineView):
     def __init__(self, model: JobModel, now: Callable[[], int], *, id: str | None = None) -> None:  # noqa: A002
         self._model = model
         self._now = now
+        self._second = 0
         self.nothing: tuple[str, ...] = ()
         super().__init__(id=id)
 
@@ -54,6 +56,13 @@ class JobTable(LineView):
         """What to show while there are no jobs."""
         if nothing != self.nothing:
             self.nothing = nothing
+            self.refresh()
+
+    def show_second(self) -> None:
+        """Draw the countdowns anew if another second has come."""
+        second = self._now() // SECOND
+        if second != self._second:
+            self._second = second
             self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Final
 
 from textual import on
@@ -10,10 +11,9 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.timer import Timer
 from textual.widgets import Static
 
-from tui_scheduler.control.views import JobRow, SortBy
+from tui_scheduler.control.views import JobRow
 from tui_scheduler.domain.errors import SchedulerError, StoreUnavailable
 from tui_scheduler.tui.actions import Place, bindings, key_now
 from tui_scheduler.tui.clipboard import copy_text
@@ -25,11 +25,13 @@ from tui_scheduler.tui.job_lookup import JobLookup
 from tui_scheduler.tui.job_model import JobModel, Read, Targets
 from tui_scheduler.tui.widgets.filter_line import FilterLine
 from tui_scheduler.tui.widgets.job_columns import as_text
+from tui_scheduler.tui.widgets.job_cursor import JobCursor
 from tui_scheduler.tui.widgets.job_header import JobHeader
 from tui_scheduler.tui.widgets.job_table import JobTable
+from tui_scheduler.tui.widgets.on_show import on_show
 
-_REST_S: Final = 0.15
-"""The cursor rests when it has not moved for so long."""
+_PATIENCE_S: Final = 2.0
+"""So long keys wait for the jobs that they are meant for; then they are refused."""
 
 
 class JobsPane(Vertical):
@@ -88,13 +90,14 @@ class JobsPane(Vertical):
             on_read=self._read,
             on_trouble=self._in_trouble,
         )
+        self.on_caught_up: Callable[[], None] = lambda: None
+        """Called when `is_behind` has ended."""
         self._shown = ""
-        self._second = 0
-        self._rest: Timer | None = None
-        self._before_none: int | None = None
-        """Where the cursor was before a filter found nothing: it goes back there."""
-        self._told: tuple[int, int] | str | None = "nothing yet"
-        """Key and version of the job that the others were told of, None for "there is none"."""
+        self._cursor = JobCursor(self, self.model, self._table, lambda row: self.post_message(self.Highlighted(row)))
+        self._progress = ""
+        """How far a change of very many jobs has come."""
+        self._asked_at: float | None = None
+        """Since when a listing of another query is awaited, on the monotonic clock."""
 
     def compose(self) -> ComposeResult:
         yield self._summary
@@ -103,7 +106,7 @@ class JobsPane(Vertical):
         yield self._table
 
     def on_mount(self) -> None:
-        self._deeds = JobDeeds(self.app, self.desk, self.model, self.refresh_now)
+        self._deeds = JobDeeds(self.app, self.desk, self.model, after=self.refresh_now, tell=self._has_come_to)
         self._lookup = JobLookup(self.app, self.desk, self.model)
         self._show_counts()
         self.set_interval(TICK_S, self._tick)
@@ -117,31 +120,24 @@ class JobsPane(Vertical):
         return self._table.is_on_screen and (self.screen.is_current or self.app.screen.is_modal)
 
     def _tick(self) -> None:
-        if not self.is_seen and self._told != "nothing yet":  # until the others know of a job they have nothing to show
+        if not self.is_seen and self._cursor.has_told:  # until the others know of a job they have nothing to show
             return
         self._work(self._feed.tick())
-        self._show_second()
+        self._table.show_second()
         if bool(self._summary.display) is bool(self.gutter.top):  # the frame came or went with the size of the screen
             self._show_counts()
         left = SECOND - self.desk.now() % SECOND
         if left < TICK_S * SECOND:
             # The countdowns change with the second, not up to a tick later: they would stutter.
-            self.set_timer(left / SECOND, self._show_second)
-
-    def _show_second(self) -> None:
-        second = self.desk.now() // SECOND
-        if second != self._second:
-            self._second = second
-            self._table.refresh()
+            self.set_timer(left / SECOND, self._table.show_second)
 
     def _listed(self, changed: bool) -> None:
         if changed:
             self._table.lines_changed()
-            key = self._before_none if self.model.cursor_key is None else self.model.cursor_key
-            if key is not None and key in self.model.keys:
-                self._table.follow(self.model.keys.index(key))
-        self._cursor_is_here()
+            self._cursor.follow()
+        self._cursor.is_here()
         self._show_counts()
+        self._no_longer_behind()
         if self.model.lacks(self._table.visible_lines):
             self._work(self._feed.read())
 
@@ -149,16 +145,18 @@ class JobsPane(Vertical):
         for index in self._table.visible_lines:
             if self.model.at(index) in read.changed | read.gone:
                 self._table.refresh_lines(index)
-        if self._rest is None:
-            self._tell()
+        if read.gone:
+            self._show_counts()  # their marks have gone, too
+        self._cursor.lines_read()
 
     def _in_trouble(self, error: SchedulerError) -> None:
+        self._no_longer_behind()
         if not isinstance(error, StoreUnavailable):  # of that the desk has told the app already
-            self._complain(error)
+            self.notify(inert(str(error)), severity="error", markup=False)
 
     def _show_counts(self) -> None:
         model = self.model
-        title = model.summary(self._filter.text)
+        title = self._progress or model.summary(self._filter.text)
         if title != self._shown:
             self._shown = title
             self.border_title = Content(title)
@@ -181,34 +179,7 @@ class JobsPane(Vertical):
     @on(JobTable.CursorMoved)
     def _cursor_moved(self, message: JobTable.CursorMoved) -> None:
         message.stop()
-        self._cursor_is_here()
-
-    def _cursor_is_here(self) -> None:
-        """The cursor has come to a place, or another job has come under it."""
-        key = self.model.at(self._table.cursor)
-        if key == self.model.cursor_key and (key is not None or self._told is None):
-            return
-        if key is None and self.model.cursor_key is not None:
-            self._before_none = self.model.cursor_key
-        self.model.cursor_key = key
-        if self._rest is not None:
-            self._rest.stop()
-        self._rest = self.set_timer(_REST_S, self._rested)
-
-    def _rested(self) -> None:
-        self._rest = None
-        self._tell()
-
-    def _tell(self) -> None:
-        """Tell the others what the cursor is on, if that is something else than what they know."""
-        key = self.model.cursor_key
-        row = None if key is None else self.model.row(key)
-        if key is not None and row is None:
-            return  # not read yet: told when it is
-        told = None if row is None else (row.key, row.version)
-        if told != self._told and self.model.is_known:
-            self._told = told
-            self.post_message(self.Highlighted(row))
+        self._cursor.is_here()
 
     def focus_inside(self) -> None:
         """Give the focus to the table."""
@@ -217,10 +188,11 @@ class JobsPane(Vertical):
     # --- narrowing
 
     def back(self) -> bool:
-        """Undo one step of narrowing: close the filter line, drop the filter, clear the marks.
-
-        False: there was nothing to undo.
+        """Stop a change of very many jobs, or undo one step of narrowing: close the filter line, drop the filter, clear
+        the marks. False: there was nothing to stop or to undo.
         """
+        if self._deeds.stop():
+            return True
         if self._filter.is_open:
             if self._filter.has_focus_inside:
                 self.focus_inside()
@@ -246,28 +218,35 @@ class JobsPane(Vertical):
         self.focus_inside()
 
     def action_sort_next(self) -> None:
-        order = list(SortBy)
-        self._sort(order[(order.index(self.model.query.sort) + 1) % len(order)])
+        self.model.sort_next()
+        self._list_anew()
 
     def action_sort_reverse(self) -> None:
-        self._sort(self.model.query.sort, descending=not self.model.query.descending)
+        self.model.turn_round()
+        self._list_anew()
 
     @on(JobHeader.SortWanted)
     def _header_clicked(self, message: JobHeader.SortWanted) -> None:
         message.stop()
-        if message.sort is self.model.query.sort:
-            self.action_sort_reverse()
-        else:
-            self._sort(message.sort)
-
-    def _sort(self, sort: SortBy, *, descending: bool | None = None) -> None:
-        """Without a direction what one looks for comes first: most failures, but the next run."""
-        self.model.sort_by(sort, descending=sort is SortBy.FAILURES if descending is None else descending)
+        self.model.sort_toward(message.sort)
         self._list_anew()
 
     def _list_anew(self) -> None:
+        if not self.model.is_current:
+            self._asked_at = monotonic()
         self._show_counts()
         self._work(self._feed.list(), group="jobs: listing", exclusive=True)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether keys pressed now are meant for jobs that are not on show yet but will be in a moment."""
+        asked_at = self._asked_at
+        return asked_at is not None and self._table.has_focus and monotonic() - asked_at < _PATIENCE_S
+
+    def _no_longer_behind(self) -> None:
+        if self._asked_at is not None:
+            self._asked_at = None
+            self.on_caught_up()
 
     async def refresh_now(self) -> None:
         """Ask for everything on show anew, keeping cursor and marks: something was changed elsewhere."""
@@ -283,10 +262,11 @@ class JobsPane(Vertical):
 
     def _go_to_line(self, index: int) -> None:
         self._table.cursor = index
-        self._cursor_is_here()  # or a listing that comes before the cursor's own message would put it back
+        self._cursor.is_here()  # or a listing that comes before the cursor's own message would put it back
 
     # --- marks
 
+    @on_show
     def action_mark(self) -> None:
         key = self.model.at(self._table.cursor)
         if key is not None:
@@ -295,10 +275,12 @@ class JobsPane(Vertical):
             self._table.refresh_lines(self._table.cursor)
             self._table.action_cursor_down()
 
+    @on_show
     def action_mark_range(self) -> None:
         self.model.mark_range(self._table.cursor)
         self._marks_changed()
 
+    @on_show
     def action_mark_all(self) -> None:
         self.model.mark_all()
         self._marks_changed()
@@ -313,21 +295,25 @@ class JobsPane(Vertical):
 
     # --- what is done to jobs
 
+    @on_show
     def action_run_now(self) -> None:
         self._work(self._deeds.run(self._targets()))
 
+    @on_show
     def action_pause_resume(self) -> None:
         self._work(self._deeds.toggle(self._targets()))
 
+    @on_show
     def action_cancel_runs(self) -> None:
         self._work(self._deeds.cancel(self._targets()))
 
+    @on_show
     def action_delete(self) -> None:
         self._work(self._deeds.delete(self._targets()))
 
     def _targets(self) -> Targets:
         # The cursor's own message may still be on its way: the key after an arrow must not hit the line before.
-        self._cursor_is_here()
+        self._cursor.is_here()
         return self.model.targets()
 
     # --- one job
@@ -337,12 +323,14 @@ class JobsPane(Vertical):
         message.stop()
         self.action_open()
 
+    @on_show
     def action_open(self) -> None:
         self._with_row(lambda row: self.post_message(self.EditWanted(row.id)))
 
     def action_edit(self) -> None:
         self.action_open()
 
+    @on_show
     def action_edit_body(self) -> None:
         self._with_row(lambda row: self.post_message(self.EditWanted(row.id, body=True)))
 
@@ -358,27 +346,37 @@ class JobsPane(Vertical):
         if number:
             self.run_worker(self.refresh_now(), group="imported")
 
+    @on_show
     def action_duplicate(self) -> None:
         self._with_row(lambda row: self.post_message(self.CreateWanted(row.id)))
 
+    @on_show
     def action_show_log_of(self) -> None:
         self._with_row(lambda row: self.post_message(self.LogWanted(row)))
 
+    @on_show
     def action_copy(self) -> None:
         self._with_row(lambda row: copy_text(self.app, as_text(row, self.desk.now()), "the line"))
 
+    @on_show
     def action_copy_curl(self) -> None:
         self._with_row(lambda row: self._work(self._lookup.copy_curl(row.id)))
 
+    @on_show
     def action_next_failing(self) -> None:
         self._to_failing(1)
 
+    @on_show
     def action_previous_failing(self) -> None:
         self._to_failing(-1)
 
     def _to_failing(self, step: int) -> None:
         looking = self._lookup.to_failing(self._table.cursor, step, self._go_to_line)
         self._work(looking, group="jobs: failing", exclusive=True)
+
+    def _has_come_to(self, progress: str) -> None:
+        self._progress = f"{progress} {self._key('back')} stops" if progress else ""
+        self._show_counts()
 
     def _with_row(self, do: Callable[[JobRow], object]) -> None:
         """Do something with the job under the cursor: at once where its line is known."""
@@ -395,9 +393,6 @@ class JobsPane(Vertical):
 
     def _work(self, work: Coroutine[None, None, object], *, group: str = "jobs", exclusive: bool = False) -> None:
         self.run_worker(work, group=group, exclusive=exclusive)
-
-    def _complain(self, error: SchedulerError) -> None:
-        self.notify(inert(str(error)), severity="error", markup=False)
 
     def _key(self, action: str) -> str:
         return key_now(action, self.screen.active_bindings.values())

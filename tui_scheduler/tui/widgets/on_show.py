@@ -1,0 +1,35 @@
+"""Nothing is done to jobs that nobody has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Protocol, TypeVar
+
+from textual.notifications import SeverityLevel
+
+from tui_scheduler.tui.job_model import JobModel
+
+
+class _Shows(Protocol):
+    """A widget that shows a model."""
+
+    model: JobModel
+
+    def notify(self, message: str, *, severity: SeverityLevel = "information", markup: bool = True) -> None: ...
+
+
+P = TypeVar("P", bound=_Shows)
+
+
+def on_show(action: Callable[[P], None]) -> Callable[[P], None]:
+    """An action of a widget that says a word instead while the jobs on show are those of an older filter or order."""
+
+    @wraps(action)
+    def guarded(widget: P) -> None:
+        if widget.model.is_current:
+            action(widget)
+        else:
+            widget.notify("not done: the jobs asked for are not on show yet", severity="warning", markup=False)
+
+    return guarded
