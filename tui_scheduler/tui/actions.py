@@ -54,7 +54,7 @@ ACTIONS: tuple[Action, ...] = (
         ("undo", ("z",), "Undo the last delete, pause or edit", "undo"),
         ("next_theme", ("T",), "Change the theme", ""),
         ("toggle_mouse", ("percent_sign",), "Give the mouse to the terminal, to select text, or take it back", ""),
-        ("leave", ("q",), "Quit; work under way is finished first", "quit"),
+        ("leave", ("q",), "Quit, or close what lies over the panes; work under way is finished", "quit"),
     ),
     *_in(
         Place.MAIN,
@@ -137,7 +137,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     *_in(
         Place.EXECUTION,
-        ("close", ("escape", "enter"), "Back", "back"),
+        ("close", ("escape", "enter", "q"), "Back; nothing is quit from here", "back"),
+        ("show_help", ("question_mark", "f1"), "Show the keys", "help"),
         ("replay", ("r",), "Replay the execution", "replay"),
         ("cancel_run", ("x",), "Cancel the execution", ""),
         ("copy", ("y",), "Copy the response", "copy"),

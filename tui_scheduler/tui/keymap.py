@@ -42,7 +42,7 @@ _TOGETHER: Final = (
     {Place.APP, Place.MAIN, Place.LINES, Place.JOBS},
     {Place.APP, Place.MAIN, Place.EDITOR},
     {Place.APP, Place.MAIN, Place.LINES, Place.LOG},
-    {Place.APP, Place.EXECUTION},
+    {Place.EXECUTION, Place.LINES},  # laid over the others, whose keys are not heard meanwhile
 )
 """Places whose keys are heard at one time: there a key means one thing."""
 

@@ -23,6 +23,7 @@ from tui_scheduler.tui.editor.line_entry import LineEntry
 from tui_scheduler.tui.editor.pick_entry import PickEntry
 from tui_scheduler.tui.screens.confirm import ConfirmScreen
 from tui_scheduler.tui.screens.execution import ExecutionScreen
+from tui_scheduler.tui.screens.help import HelpScreen
 from tui_scheduler.tui.screens.jump import JumpScreen
 from tui_scheduler.tui.screens.main import MainScreen
 from tui_scheduler.tui.widgets.jobs_pane import JobsPane
@@ -256,6 +257,18 @@ def test_a_click_into_a_pane_makes_it_the_current_one() -> None:
         await until(pilot, lambda: is_in(main, "log"))
 
     play(app, scenario)
+
+
+def test_database_and_nodes_stand_beside_the_tabs() -> None:
+    app, _ = shell()
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        main = await with_the_editor(pilot)
+        await until(pilot, lambda: "1 node · ~/jobs.db · in flight 0" in shown(pilot).splitlines()[1])
+        main.header.where = "postgresql://somewhere.example/" + "long" * 20
+        await until(pilot, lambda: shown(pilot).splitlines()[1].rstrip().endswith("   1 node"))
+
+    play(app, scenario, size=NARROW)
 
 
 def test_a_draft_is_marked_on_its_tab() -> None:
@@ -520,8 +533,15 @@ def test_an_execution_is_opened_over_everything(size: tuple[int, int]) -> None:
         await pilot.press("3")
         await until(pilot, lambda: is_in(main, "log") and "succeeded" in shown(pilot))
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, ExecutionScreen))
-        await pilot.press("escape")
-        await until(pilot, lambda: app.screen is main and is_in(main, "log"))
+        for back in ("escape", "enter", "q"):
+            await until(pilot, lambda: isinstance(app.screen, ExecutionScreen))
+            await pilot.press("question_mark")
+            await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Execution  (here)" in shown(pilot))
+            await pilot.press("q")
+            await until(pilot, lambda: isinstance(app.screen, ExecutionScreen))
+            await pilot.press(back)
+            await until(pilot, lambda: app.screen is main and is_in(main, "log"))
+            if back != "q":
+                await pilot.press("enter")
 
     play(app, scenario, size=size)

@@ -7,6 +7,7 @@ from typing import Final
 
 from textual import work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -15,12 +16,12 @@ from textual.widgets import Static
 from tui_scheduler.control.views import AttemptView, ExecutionView, JobView
 from tui_scheduler.domain.curl import as_curl
 from tui_scheduler.domain.errors import NotFound, SchedulerError, StoreUnavailable
-from tui_scheduler.tui.actions import Place, bindings, readable
+from tui_scheduler.tui.actions import ACTIONS, Place, bindings, readable
 from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.execution_text import execution_lines, job_title, response_of
-from tui_scheduler.tui.formatting import inert
+from tui_scheduler.tui.execution_text import execution_lines, job_title, request_copied, response_of
 from tui_scheduler.tui.log_lines import Part
+from tui_scheduler.tui.telling import tell
 
 EVERY_S: Final = 0.5
 LONGEST_WAIT_S: Final = 5.0
@@ -36,6 +37,15 @@ _STYLES: Final = {
     "state--busy": "bold $text-primary",
     "state--muted": "bold $foreground-muted",
 }
+
+
+_HERE_TOO: Final = ("show_palette", "undo", "next_theme", "toggle_mouse")
+# Textual keeps the app's own keys from a screen that is laid over another: they are bound here once more.
+_OF_THE_APP: Final[list[BindingType]] = [
+    Binding(",".join(action.keys), f"app.{action.name}", action.label, show=False, id=action.id)
+    for action in ACTIONS
+    if action.place is Place.APP and action.name in _HERE_TOO
+]
 
 
 class Reading(VerticalScroll, can_focus=True, inherit_bindings=False):
@@ -73,7 +83,7 @@ class ExecutionScreen(ModalScreen[None]):
     longer.
     """
 
-    BINDINGS = bindings(Place.EXECUTION)
+    BINDINGS = bindings(Place.EXECUTION) + _OF_THE_APP
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares it as an instance variable
     DEFAULT_CSS = """
     ExecutionScreen {
@@ -170,12 +180,15 @@ class ExecutionScreen(ModalScreen[None]):
         return "  ".join(shown[action] for action in names if action in shown)
 
     def _toast(self, text: str, *, bad: bool = False) -> None:
-        self.app.notify(inert(text), severity="error" if bad else "information", markup=False)
+        tell(self.app, text, severity="error" if bad else "information")
 
     # --- actions
 
     def action_close(self) -> None:
         self.dismiss()
+
+    async def action_show_help(self) -> None:
+        await self.app.run_action("show_help")
 
     def action_replay(self) -> None:
         self._do(self._replay)
@@ -191,9 +204,12 @@ class ExecutionScreen(ModalScreen[None]):
             self._toast("nothing of a response was kept")
 
     def action_copy_curl(self) -> None:
+        if self._view is None:
+            return
         if self._job is not None:
-            copy_text(self.app, as_curl(self._job.job.spec.request), "the request as curl")
-        elif self._view is not None:
+            job = self._job.job
+            copy_text(self.app, as_curl(job.spec.request), request_copied(job.version, self._view.job_version))
+        else:
             self._toast("its job is deleted, and the request with it", bad=True)
 
     async def _replay(self) -> None:

@@ -76,7 +76,7 @@ class MainScreen(Screen[None]):
             pane.border_title = pane.border_title or f"{number} {tab.title}"
         self._arrange()
         self.jobs.focus_inside()
-        self.set_interval(0.5, self._look_for_drafts)
+        self.set_interval(0.5, self._tell_strip)
 
     # --- parts
 
@@ -138,7 +138,8 @@ class MainScreen(Screen[None]):
         self._strip.remark = "zoomed: + or _ shows all panes" if self.zoomed and not self.is_narrow else ""
         self.refresh_bindings()
 
-    def _look_for_drafts(self) -> None:
+    def _tell_strip(self) -> None:
+        self._strip.aside = tuple(self.header.beneath if self.is_narrow else ())
         self._strip.unsaved = frozenset({"editor"} if self.editor.is_dirty else ())
 
     # --- actions

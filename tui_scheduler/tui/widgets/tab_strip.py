@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 from textual import events
@@ -11,6 +11,10 @@ from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
+
+from tui_scheduler.tui.fitting import Piece, fitting, total_width
+
+_BETWEEN: Final = " · "
 
 
 class Tab(NamedTuple):
@@ -21,7 +25,9 @@ class Tab(NamedTuple):
 
 
 class TabStrip(Widget):
-    """One line; the tab on show stands out by brackets, too. `remark` says something at the end of the line."""
+    """One line; the tab on show stands out by brackets, too. `remark` says something behind the tabs, `aside` at the
+    right end, as much of it as there is room for.
+    """
 
     DEFAULT_CSS = """
     TabStrip {
@@ -34,6 +40,7 @@ class TabStrip(Widget):
     current: reactive[str] = reactive("")
     unsaved: reactive[frozenset[str]] = reactive(frozenset())
     remark: reactive[str] = reactive("")
+    aside: reactive[tuple[Piece, ...]] = reactive(())
 
     class Chosen(Message):
         """A tab was clicked."""
@@ -53,6 +60,11 @@ class TabStrip(Widget):
         ]
         if self.remark:
             parts.append(Content.styled(f"  {self.remark}", "$foreground-muted"))
+        room = self.size.width - sum(part.cell_length for part in parts) - 3
+        shown = fitting(self.aside, room, len(_BETWEEN))
+        if shown:
+            space = " " * (room - total_width(shown, len(_BETWEEN)) + 2)
+            parts.append(Content(f"{space}{_BETWEEN.join(piece.text for piece in shown)}"))
         return Content("").join(parts)
 
     def offset_of(self, pane: str) -> int:
