@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tui_scheduler.control.views import Change, Changed
-from tui_scheduler.tui.bulk import Toggle, named, report, toggle
+from tui_scheduler.domain.errors import Conflict
+from tui_scheduler.tui.bulk import Toggle, insist, named, progress, report, toggle
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,17 @@ def test_active_jobs_are_paused_and_only_where_none_is_the_paused_resumed(
 )
 def test_a_report_says_what_was_done_refused_and_left_out(changed: Changed, hidden: int, name: str, text: str) -> None:
     assert report(Change.PAUSE, changed, hidden, name) == text
+
+
+def test_a_report_says_how_many_it_did_not_come_to() -> None:
+    assert report(Change.PAUSE, Changed((1,)), 0, left=2) == "paused 1 job; stopped, 2 jobs are as before"
+    assert progress(Change.PAUSE, 12_000, 100_000) == "paused 12,000 of 100,000 jobs …"
+
+
+def test_who_insists_hears_what_was_refused() -> None:
+    insist(Change.DELETE, Changed((1, 2)))
+    with pytest.raises(Conflict, match=r"^deleted 1 job; 1 job refused: no$"):
+        insist(Change.DELETE, Changed((1,), ((2, "no"),)))
 
 
 def test_the_first_jobs_are_named_and_the_rest_counted() -> None:

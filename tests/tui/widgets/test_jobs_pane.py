@@ -15,8 +15,8 @@ from textual.widgets import Input, Static
 from tests.tui import pilots
 from tests.tui.fake import SECOND, FakeControl
 from tests.tui.pilots import until
-from tui_scheduler.control.views import JobListing, JobQuery, JobRow
-from tui_scheduler.domain.errors import StoreUnavailable
+from tui_scheduler.control.views import Change, Changed, JobListing, JobQuery, JobRow
+from tui_scheduler.domain.errors import Conflict, StoreUnavailable
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import Job, JobSpec, JobState, Request
 from tui_scheduler.tui.desk import Desk
@@ -640,6 +640,142 @@ def test_what_is_refused_is_summed_up() -> None:
         await until(pilot, lambda: app.toasts == ["started 1 job; 1 job refused: the job is deleted"])
 
     play(scenario, jobs("a", "b"))
+
+
+def test_nothing_is_done_while_the_jobs_on_show_are_not_those_asked_for() -> None:
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        gate = app.control.gate("list_jobs")
+        await pilot.press("s")
+        for key in ("p", "r", "x", "D", "space", "asterisk", "V", "enter", "E", "d", "l", "y", "Y", "n"):
+            await pilot.press(key)
+        assert set(app.toasts) == {"not done: the jobs asked for are not on show yet"}
+        assert not [call for call in app.control.called if call.startswith("change_jobs")]
+        assert (app.marked, app.clipboard, app.screen) == (set(), "", app.screen_stack[0])
+        gate.open()
+        await until(pilot, lambda: app.names == ["a", "b"])
+        await pilot.press("g", "p")
+        await until(pilot, lambda: app.toasts[-1] == "paused a")
+
+    play(scenario, jobs("b", "a"))
+
+
+def test_undo_takes_back_only_what_was_changed_here() -> None:
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        await pilot.press("asterisk", "D")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        app.control.delete_job(job(app.control, "a").id)
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: app.toasts == ["deleted 2 jobs"])
+        assert [undo.label for undo in app.desk.undo] == ["deleted 1 job"]
+        await app.desk.undo.pop().back()
+        assert (app.state("a"), app.state("b")) == (JobState.DELETED, JobState.ACTIVE)
+
+    play(scenario, jobs("a", "b"))
+
+
+def test_undo_says_what_is_refused() -> None:
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        await pilot.press("asterisk", "p")
+        await until(pilot, lambda: app.toasts == ["paused 2 jobs"])
+        app.control.delete_job(job(app.control, "a").id)
+        with pytest.raises(Conflict, match=r"^resumed 1 job; 1 job refused: the job is deleted$"):
+            await app.desk.undo.pop().back()
+        assert app.state("b") is JobState.ACTIVE
+
+    play(scenario, jobs("a", "b"))
+
+
+def test_marks_of_jobs_that_others_delete_go() -> None:
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        await pilot.press("space")
+        app.control.delete_job(job(app.control, "a").id)
+        await until(pilot, lambda: app.headline == "Jobs 1")
+        await pilot.press("p")
+        await until(pilot, lambda: app.toasts == ["paused b"])
+
+    play(scenario, jobs("a", "b"))
+
+
+# --- very many jobs at once
+
+
+SIX = ("a", "b", "c", "d", "e", "f")
+
+
+def test_a_long_change_tells_how_far_it_is_and_can_be_stopped_and_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_scheduler.tui.job_changes.PORTION", 2)
+
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        gate = app.control.gate("change_jobs")
+        await pilot.press("asterisk", "p")
+        await until(pilot, lambda: app.headline == "paused 0 of 6 jobs … Esc stops" and gate.number)
+        await pilot.press("p")
+        await until(pilot, lambda: app.toasts == ["another change of many jobs is still under way"])
+        await pilot.press("escape")
+        gate.open()
+        await until(pilot, lambda: app.toasts[1:] == ["paused 2 jobs; stopped, 4 jobs are as before"])
+        assert app.headline == "Jobs 6 · 6 marked"
+        assert [app.state(name) for name in SIX] == [JobState.PAUSED] * 2 + [JobState.ACTIVE] * 4
+        assert [undo.label for undo in app.desk.undo] == ["paused 2 jobs"]
+        await app.desk.undo.pop().back()
+        assert {app.state(name) for name in SIX} == {JobState.ACTIVE}
+
+    play(scenario, jobs(*SIX))
+
+
+def test_a_long_change_that_nobody_stops_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_scheduler.tui.job_changes.PORTION", 2)
+
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        await pilot.press("asterisk", "p")
+        await until(pilot, lambda: app.toasts == ["paused 6 jobs"])
+        assert [call for call in app.control.called if call == "change_jobs pause"] == ["change_jobs pause"] * 3
+        assert [undo.label for undo in app.desk.undo] == ["paused 6 jobs"]
+
+    play(scenario, jobs(*SIX))
+
+
+def test_an_undo_that_is_stopped_can_be_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_scheduler.tui.job_changes.PORTION", 2)
+
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        await pilot.press("asterisk", "p")
+        await until(pilot, lambda: app.toasts == ["paused 6 jobs"])
+        gate = app.control.gate("change_jobs")
+        undoing = asyncio.ensure_future(app.desk.undo.pop().back())
+        await until(pilot, lambda: gate.number)
+        await pilot.press("escape")
+        gate.open()
+        with pytest.raises(Conflict, match=r"^resumed 2 jobs; stopped, 4 jobs are as before$"):
+            await undoing
+        assert [undo.label for undo in app.desk.undo] == ["paused 4 jobs"]
+        await app.desk.undo.pop().back()
+        assert {app.state(name) for name in SIX} == {JobState.ACTIVE}
+
+    play(scenario, jobs(*SIX))
+
+
+class FullDisk(FakeControl):
+    """A store that fails after the first change."""
+
+    def change_jobs(self, change: Change, keys: Sequence[int]) -> Changed:
+        if f"change_jobs {change}" in self.called:
+            raise StoreUnavailable("the disk is full", transient=True)
+        return super().change_jobs(change, keys)
+
+
+def test_what_was_done_before_the_store_failed_is_said_and_can_be_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui_scheduler.tui.job_changes.PORTION", 2)
+    control = FullDisk()
+    for name in SIX:
+        control.add(JobSpec("* * * * * *", Request("http://x/"), name=name))
+
+    async def scenario(pilot: Pilot[Any], app: Stage) -> None:
+        await pilot.press("asterisk", "p")
+        await until(pilot, lambda: app.toasts == ["paused 2 jobs; 4 jobs refused: the disk is full"])
+        assert [undo.label for undo in app.desk.undo] == ["paused 2 jobs"]
+
+    play(scenario, control)
 
 
 # --- one job
