@@ -45,6 +45,15 @@ class Reader:
         return keys
 
 
+EVERY_KIND = [
+    pytest.param(Wanted(), id="all"),
+    pytest.param(Wanted(job_key=1), id="one job"),
+    pytest.param(Wanted(states=frozenset({State.FAILED, State.LOST})), id="failures"),
+    pytest.param(Wanted(states=frozenset({State.FAILED, State.CANCELLED})), id="some states"),
+    pytest.param(Wanted(job_key=1, states=frozenset({State.FAILED})), id="one job, one state"),
+]
+
+
 def done(stage: Stage, job: Job, at: int, state: State = State.SUCCEEDED) -> int:
     return stage.put(job, state, at, started_at=at, finished_at=at + 9)
 
@@ -55,6 +64,53 @@ def test_the_first_page_has_the_newest_that_have_come(stage: Stage) -> None:
     stage.put(job, State.CLAIMED, T + SECOND)
     page = Tail(stage.database).read(Wanted(limit=3), T + 100)
     assert ([entry.key for entry in page.entries], page.left_out) == (keys[1:], 0)
+
+
+@pytest.mark.parametrize("wanted", EVERY_KIND)
+def test_a_first_page_says_whether_there_are_older_ones(stage: Stage, wanted: Wanted) -> None:
+    job = stage.create()
+    tail, three = Tail(stage.database), Wanted(wanted.job_key, wanted.states, limit=3)
+    for n in range(3):
+        done(stage, job, T + n, State.FAILED)
+    page = tail.read(three, T + 100)
+    assert (len(page.entries), page.has_older) == (3, False)
+    done(stage, job, T + 4, State.FAILED)
+    page = tail.read(three, T + 100)
+    assert (len(page.entries), page.has_older) == (3, True)
+    assert not tail.read(three, T + 200, page.marks).has_older
+    since = Wanted(wanted.job_key, wanted.states, since=T + 1, limit=3)
+    assert not tail.read(since, T + 100).has_older
+
+
+@pytest.mark.parametrize("job_key", [None, 1])
+def test_where_the_search_for_a_state_ends_there_may_be_older_ones(
+    stage: Stage, job_key: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "IN_STATE_STRETCH", 3)
+    monkeypatch.setattr(statements, "JOB_STRETCH", 4)
+    job = stage.create()
+    skipped = Wanted(job_key, frozenset({State.SKIPPED}))
+    for n in range(4):
+        done(stage, job, T + n)
+    assert not Tail(stage.database).read(skipped, T + 100).has_older
+    done(stage, job, T + 4)
+    page = Tail(stage.database).read(skipped, T + 100)
+    assert (page.entries, page.has_older) == ([], True)
+    recent = Wanted(job_key, frozenset({State.SKIPPED}), since=T + 1)
+    assert not Tail(stage.database).read(recent, T + 100).has_older
+
+
+def test_counting_what_one_job_leaves_out_stops_and_says_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statements, "MOST_AGAIN", 5)
+    job = stage.create()
+    reader = Reader(stage, Wanted(job_key=job.key, limit=2))
+    reader.read(T)
+    for n in range(20):
+        done(stage, job, T + 1 + n)
+    page = reader.read(T + 1000)
+    assert (page.left_out, page.has_more) == (5, True)
+    done(stage, job, T + 1001)
+    assert not reader.read(T + 2000).has_more
 
 
 def test_a_line_says_everything_about_its_execution(stage: Stage) -> None:
@@ -98,15 +154,6 @@ def test_what_an_edit_put_off_for_an_hour_does_not_stand_in_the_way(
         ahead = [stage.put(job, State.CLAIMED, T + n * SECOND + k) for k in range(1, 5)]
         assert reader.fresh(T + n * SECOND) == []
         assert reader.fresh(T + n * SECOND + 10) == ahead
-
-
-EVERY_KIND = [
-    pytest.param(Wanted(), id="all"),
-    pytest.param(Wanted(job_key=1), id="one job"),
-    pytest.param(Wanted(states=frozenset({State.FAILED, State.LOST})), id="failures"),
-    pytest.param(Wanted(states=frozenset({State.FAILED, State.CANCELLED})), id="some states"),
-    pytest.param(Wanted(job_key=1, states=frozenset({State.FAILED})), id="one job, one state"),
-]
 
 
 @pytest.mark.parametrize("wanted", EVERY_KIND)
@@ -246,6 +293,8 @@ QUERIES = [
     (statements.NEWEST_KEY, ()),
     (statements.NEWEST, (5, 9, T, 0, 10)),
     (statements.FIRST_TO_COME, (5, T, T)),
+    (statements.BEFORE, (5,)),
+    (statements.PLANNED_BEYOND, (1, 10)),
     (statements.CAME_BETWEEN, (5, 9, T, 0, T, T)),
     (statements.NEWEST_IN_STATE.replace("STATES", "?, ?"), (5, *STATES, T, 0, *NEWS, 10)),
     (statements.NEWEST_FAILED.replace("STATES", "?, ?"), (*STATES, T, 0, 10)),

@@ -36,5 +36,5 @@ def log_row(key: int, state: State = State.SUCCEEDED, **known: object) -> LogRow
     return replace(row, **known)  # type: ignore[arg-type]
 
 
-def log_page(*rows: LogRow, left_out: int = 0) -> LogPage:
-    return LogPage(rows, left_out, LogCursor())
+def log_page(*rows: LogRow, left_out: int = 0, has_more: bool = False, has_older: bool = False) -> LogPage:
+    return LogPage(rows, left_out, LogCursor(), has_more, has_older)

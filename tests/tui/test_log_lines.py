@@ -188,6 +188,7 @@ def test_a_rule_says_when_it_was_drawn() -> None:
 
 def test_a_gap_says_how_many_are_missing() -> None:
     assert gap_parts(4_512, 30)[0].text.rstrip() == "… 4,512 more not shown"
+    assert gap_parts(500, 30, at_least=True)[0].text.rstrip() == "… 500+ more not shown"
 
 
 @pytest.mark.parametrize(

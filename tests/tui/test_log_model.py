@@ -10,7 +10,7 @@ from tests.tui.fake import NOW, SECOND
 from tests.tui.log_rows import log_page, log_row
 from tui_scheduler.control.views import LogRow
 from tui_scheduler.domain.execution import State
-from tui_scheduler.tui.log_model import Gap, LogModel, Rule, Shown
+from tui_scheduler.tui.log_model import Gap, Line, LogModel, Older, Rule, Shown
 
 
 def rows(*keys: int) -> list[LogRow]:
@@ -18,11 +18,20 @@ def rows(*keys: int) -> list[LogRow]:
 
 
 def told(model: LogModel) -> list[int | str]:
-    """Keys of executions, `+n` for gaps, `--` for rules."""
-    return [
-        line.row.key if isinstance(line, Shown) else f"+{line.number}" if isinstance(line, Gap) else "--"
-        for line in model.lines
-    ]
+    """Keys of executions, `+n` for gaps, `--` for rules, `...` where there are older ones."""
+    return [_told(line) for line in model.lines]
+
+
+def _told(line: Line) -> int | str:
+    match line:
+        case Shown(row):
+            return row.key
+        case Gap(number):
+            return f"+{number}"
+        case Older():
+            return "..."
+        case Rule():
+            return "--"
 
 
 def filled(*keys: int, most: int = 10_000) -> LogModel:
@@ -107,8 +116,34 @@ def test_what_was_left_out_of_the_first_page_is_shown_before_it() -> None:
 def test_gaps_beside_each_other_are_one() -> None:
     model = LogModel()
     model.replace(log_page(left_out=3))
-    model.merge(log_page(*rows(9), left_out=4))
+    assert not model.left_out_at_least
+    model.merge(log_page(*rows(9), left_out=4, has_more=True))
     assert told(model) == ["+7", 9]
+    assert model.left_out_at_least
+
+
+def test_older_ones_that_are_not_shown_are_told_of_above_the_first() -> None:
+    model = LogModel(3)
+    model.replace(log_page(*rows(5, 6), has_older=True))
+    assert told(model) == ["...", 5, 6]
+    model.merge(log_page(*rows(7, 8)))
+    assert told(model) == [6, 7, 8]
+
+
+def test_of_an_empty_page_they_are_told_of_elsewhere() -> None:
+    model = LogModel()
+    model.replace(log_page(has_older=True))
+    assert (told(model), model.has_older) == ([], True)
+
+
+def test_they_are_told_of_until_the_first_that_is_shown_goes() -> None:
+    model = LogModel()
+    page = [log_row(key, fire_at=NOW + key * SECOND) for key in range(3)]
+    model.replace(log_page(*page, has_older=True))
+    assert not model.forget_before(NOW)
+    assert told(model) == ["...", 0, 1, 2]
+    assert model.forget_before(NOW + SECOND)
+    assert told(model) == [1, 2]
 
 
 def test_while_held_nothing_changes_and_all_is_kept() -> None:

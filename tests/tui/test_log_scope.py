@@ -7,7 +7,17 @@ import pytest
 from tests.tui.fake import NOW, SECOND
 from tui_scheduler.control.views import LogQuery
 from tui_scheduler.domain.execution import State
-from tui_scheduler.tui.log_scope import STATES, WINDOWS, Badge, Scope, nothing_there, title, title_line
+from tui_scheduler.tui.log_scope import (
+    NEWEST,
+    NEWEST_OF_JOB,
+    STATES,
+    WINDOWS,
+    Badge,
+    Scope,
+    nothing_there,
+    title,
+    title_line,
+)
 
 FOLLOWING = Badge(following=True, held=False, fresh=0)
 
@@ -69,6 +79,19 @@ def test_it_is_widened_step_by_step() -> None:
     assert (scope.window, scope.job_id) == (0, "id")
     assert scope.widened() == Scope()
     assert not scope.widened().is_narrowed
+
+
+def test_where_not_all_was_looked_at_an_empty_log_says_how_much() -> None:
+    said = nothing_there(Scope(states=2), searched=True, has_older=True)
+    assert said == "nothing matches among the newest 20,000; Esc shows all"
+    said = nothing_there(Scope("id", states=2), searched=True, has_older=True)
+    assert said == "nothing matches among the newest 2,000; Esc shows all"
+
+
+def test_how_far_it_looks_is_what_the_store_does() -> None:
+    from tui_scheduler.store.tail import IN_STATE_STRETCH, JOB_STRETCH
+
+    assert (f"{IN_STATE_STRETCH:,}", f"{JOB_STRETCH:,}") == (NEWEST, NEWEST_OF_JOB)
 
 
 @pytest.mark.parametrize(

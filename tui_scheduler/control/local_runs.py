@@ -49,7 +49,8 @@ class LocalRuns:
         job_key = None if query.job_id is None else self._jobs.get(query.job_id).key
         wanted = Wanted(job_key, query.states, query.since, max(query.limit, 1))
         page = self._tail.read(wanted, self._now(), cursor.marks if cursor is not None else (), again)
-        return LogPage(tuple(_log_row(entry) for entry in page.entries), page.left_out, LogCursor(page.marks))
+        shown = tuple(_log_row(entry) for entry in page.entries)
+        return LogPage(shown, page.left_out, LogCursor(page.marks), page.has_more, page.has_older)
 
     def cancel(self, execution_id: str) -> ExecutionView:
         """See `Control`."""

@@ -275,11 +275,16 @@ class LogCursor:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """What is new or has changed, in the order of (fire_at, key). `left_out` counts what the limit kept back."""
+    """What is new or has changed, in the order of (fire_at, key). `left_out` counts what the limit kept back of what is
+    new; with `has_more` there is that much at least. A first page says by `has_older` whether there may be older ones
+    that it does not show.
+    """
 
     rows: tuple[LogRow, ...]
     left_out: int
     cursor: LogCursor
+    has_more: bool = False
+    has_older: bool = False
 
 
 @dataclass(frozen=True, slots=True)

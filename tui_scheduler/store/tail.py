@@ -50,6 +50,7 @@ MOST_COUNTED: Final = 10_000
 """Counting what is left out stops here."""
 
 MOST_AGAIN: Final = 500
+"""Rows read again; what one job or a state leaves out is counted up to here too."""
 
 Mark = tuple[int, int]
 """(instant of a page, first key that was still to come then)."""
@@ -91,11 +92,16 @@ class LogEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is new, in the order of (fire_at, key). `left_out` counts what came since the page before, beyond it."""
+    """What is new, in the order of (fire_at, key). `left_out` counts what came since the page before, beyond it, and
+    `has_more` says that there may be more of that than was counted. `has_older` is told with a first page: whether
+    older ones are wanted too, or not all that is older was looked at.
+    """
 
     entries: list[LogEntry]
     left_out: int
     marks: tuple[Mark, ...]
+    has_more: bool = False
+    has_older: bool = False
 
 
 # Primary keys, both ends of them.
@@ -111,6 +117,13 @@ _IS_NEWS: Final = "(id >= ? OR started_at >= ? OR finished_at >= ? OR next_attem
 NEWEST: Final = f"""
 SELECT id FROM execution WHERE id >= ? AND id < ? AND {_HAS_COME} AND fire_at >= ? ORDER BY id DESC LIMIT ?
 """  # noqa: S608 - constants of ours
+# Primary key, one step.
+BEFORE: Final = "SELECT fire_at FROM execution WHERE id < ? ORDER BY id DESC LIMIT 1"
+# uq_execution_occurrence, backwards, so many steps and one.
+PLANNED_BEYOND: Final = """
+SELECT fire_at FROM execution WHERE job_id = ? AND occurrence_key IS NOT NULL ORDER BY occurrence_key DESC
+LIMIT 1 OFFSET ?
+"""
 # Primary key, from the mark of the page before. What an edit has put off beyond any look-ahead would stand in the way.
 FIRST_TO_COME: Final = """
 SELECT id FROM execution WHERE id >= ? AND fire_at > ? AND fire_at <= ? AND started_at IS NULL AND finished_at IS NULL
@@ -177,12 +190,12 @@ class Tail:
         dialect = self._database.dialect
         with self._database.read() as connection:
             look = _Look(connection, dialect, wanted, now, _reached(marks, now), marks[-1] if marks else None)
-            keys, left_out = look.keys()
+            keys = look.keys()
             mark = (now, look.first_to_come(min(keys, default=0)))
             wider = {*keys, *islice(again, MOST_AGAIN)}
             entries = self._entries(connection, dialect, wider) if wider else []
         entries.sort(key=lambda entry: (entry.fire_at, entry.key))
-        return Page(entries, left_out, _marked(marks, mark))
+        return Page(entries, look.left_out, _marked(marks, mark), look.has_more, look.has_older)
 
     def _entries(self, connection: Connection, dialect: Dialect, keys: Collection[int]) -> list[LogEntry]:
         values = {"keys": dialect.list_value(sorted(keys))}
@@ -211,9 +224,12 @@ class _Look:
         self._before = before
         self._since = _EVER if wanted.since is None else wanted.since
         self._newest: int = self._rows(NEWEST_KEY)[0].newest or 0
+        self.left_out = 0
+        self.has_more = False
+        self.has_older = False
 
-    def keys(self) -> tuple[list[int], int]:
-        """The keys of what is new, and how many more came since the page before."""
+    def keys(self) -> list[int]:
+        """The keys of what is new; then what else there is to say of the page is known."""
         wanted = self._wanted
         if wanted.job_key is not None:
             return self._counted(self._of_job(wanted.job_key))
@@ -230,18 +246,22 @@ class _Look:
         found = self._rows(FIRST_TO_COME, start, self._now, self._now + AHEAD)
         return int(found[0].id) if found else max(self._newest + 1, start)
 
-    def _of_all(self) -> tuple[list[int], int]:
+    def _of_all(self) -> list[int]:
         start, end = max(self._reached[1] if self._reached else 0, self._newest - STRETCH), self._newest + 1
         if self._before is None:
-            return self._newest_of(start, end, self._wanted.limit), 0
+            keys = self._newest_of(start, end, self._wanted.limit + 1)
+            self.has_older = len(keys) > self._wanted.limit or self._reaches_back(BEFORE, start)
+            return keys[: self._wanted.limit]
         instant, first = self._before
         to_come = self.first_to_come()
         keys = self._newest_of(max(to_come, end - TOP), end, self._wanted.limit)
         keys += self._newest_of(start, to_come, self._wanted.limit - len(keys))
         if len(keys) < self._wanted.limit:
-            return keys, 0
+            return keys
         between = (max(first, start), keys[-1], self._now, self._since, instant, instant)
-        return keys, self._rows(CAME_BETWEEN, *between)[0].number
+        self.left_out = self._rows(CAME_BETWEEN, *between)[0].number
+        self.has_more = self.left_out >= MOST_COUNTED
+        return keys
 
     def _newest_of(self, start: int, end: int, limit: int) -> list[int]:
         """The newest keys from `start` to before `end` whose time has come."""
@@ -249,16 +269,18 @@ class _Look:
 
     def _in_state(self) -> list[Any]:
         start = self._newest - IN_STATE_STRETCH
-        values = (start, *self._states, self._now, self._since, *self._news, self._wanted.limit + self._spare)
+        values = (start, *self._states, self._now, self._since, *self._news, self._most)
+        self.has_older = self._before is None and self._reaches_back(BEFORE, start)
         return self._rows(_in_states(NEWEST_IN_STATE, len(self._states)), *values)
 
     def _failed(self) -> list[Any]:
         after = self._reached[0] if self._reached else _EVER
-        values = (*self._states, after, self._since, self._wanted.limit + self._spare)
+        values = (*self._states, after, self._since, self._most)
         return self._rows(_in_states(NEWEST_FAILED, len(self._states)), *values)
 
     def _of_job(self, key: int) -> list[Any]:
-        depth = JOB_STRETCH if self._wanted.states else self._wanted.limit + self._spare
+        depth = JOB_STRETCH if self._wanted.states else self._most
+        self.has_older = self._before is None and self._reaches_back(PLANNED_BEYOND, key, depth)
         values = (key, depth, self._now, self._since, *self._news, *self._states)
         ending = _AND_IN_STATE if self._states else ""
         found = [
@@ -268,11 +290,20 @@ class _Look:
         ]
         return sorted(found, key=lambda row: (row.at, row.id), reverse=True)
 
-    def _counted(self, found: list[Any]) -> tuple[list[int], int]:
-        """The newest of these that fit, and how many of the others came since the page before."""
+    def _counted(self, found: list[Any]) -> list[int]:
+        """The newest of these that fit; of the others, those that came since the page before are counted."""
         limit, before = self._wanted.limit, self._before
-        keys = [row.id for row in found[:limit]]
-        return keys, 0 if before is None else sum(row.at > before[0] for row in found[limit:])
+        if before is None:
+            self.has_older |= len(found) > limit
+        else:
+            self.left_out = sum(row.at > before[0] for row in found[limit:])
+            self.has_more = self.left_out >= MOST_AGAIN
+        return [row.id for row in found[:limit]]
+
+    def _reaches_back(self, statement: str, *values: int) -> bool:
+        """Whether something that was not looked at is not from before what is wanted."""
+        found = self._rows(statement, *values)
+        return bool(found) and found[0].fire_at >= self._since
 
     @property
     def _states(self) -> tuple[str, ...]:
@@ -286,9 +317,9 @@ class _Look:
         return (key, instant, instant, instant)
 
     @property
-    def _spare(self) -> int:
-        """So many more are found than shown, to be counted as left out."""
-        return MOST_AGAIN if self._before is not None else 0
+    def _most(self) -> int:
+        """More than are shown: what is beyond is counted as left out, or, of a first page, known to be there."""
+        return self._wanted.limit + MOST_AGAIN
 
     def _rows(self, statement: str, *values: Any) -> list[Any]:
         return list(rows(self._connection, statement, *values))

@@ -143,9 +143,14 @@ def rule_parts(at: int, width: int, zone: tzinfo) -> list[Part]:
     return [Part(f"── marked {clock_time(at, zone)} ".ljust(width, "─"), "line--mark")]
 
 
-def gap_parts(number: int, width: int) -> list[Part]:
+def gap_parts(number: int, width: int, *, at_least: bool = False) -> list[Part]:
     """What the log could not keep up with."""
-    return [Part(fit(f"… {count(number)} more not shown", width), "line--muted")]
+    return [Part(fit(f"… {count(number)}{'+' * at_least} more not shown", width), "line--muted")]
+
+
+def older_parts(width: int) -> list[Part]:
+    """Above the oldest of a log that goes further back than it is shown."""
+    return [Part(fit("… older ones are not shown", width), "line--muted")]
 
 
 def whole_line(row: LogRow, zone: tzinfo) -> str:

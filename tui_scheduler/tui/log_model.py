@@ -35,12 +35,18 @@ class Rule:
 
 @dataclass(slots=True, eq=False)
 class Gap:
-    """So many executions are missing here."""
+    """So many executions are missing here, or that many `at_least`."""
 
     number: int
+    at_least: bool = False
 
 
-Line = Shown | Rule | Gap
+@dataclass(slots=True, eq=False)
+class Older:
+    """Above the oldest that is shown: there may be older ones."""
+
+
+Line = Shown | Rule | Gap | Older
 
 
 def order(row: LogRow) -> tuple[int, int]:
@@ -63,6 +69,8 @@ class LogModel:
     def __init__(self, most: int = MOST) -> None:
         self.lines: list[Line] = []
         self.held = False
+        self.has_older = False
+        """Whether there was more than the first page showed, or looked at."""
         self.fresh = 0
         """How many executions came, shown or not, since it was last set to 0."""
         self.states: frozenset[State] = frozenset()
@@ -78,6 +86,11 @@ class LogModel:
     def left_out(self) -> int:
         """How many executions are missing between those that are there."""
         return sum(line.number for line in self.lines if isinstance(line, Gap))
+
+    @property
+    def left_out_at_least(self) -> bool:
+        """Whether more may be missing than that."""
+        return any(isinstance(line, Gap) and line.at_least for line in self.lines)
 
     @property
     def unfinished(self) -> list[int]:
@@ -111,7 +124,9 @@ class LogModel:
         self._unfinished.clear()
         self._waiting.clear()
         self._changed.clear()
-        self._add(self._incoming(page.left_out, page.rows), may_go=None)
+        self.has_older = page.has_older
+        older: list[Line] = [Older()] if page.has_older and page.rows else []
+        self._add([*older, *self._incoming(page, page.rows)], may_go=None)
         first = order(page.rows[0]) if page.rows else None
         for rule in self._rules:
             if first is None or rule.after >= first:
@@ -126,7 +141,7 @@ class LogModel:
         if not news:
             return is_different
         self.fresh += len(news) + page.left_out
-        incoming = self._incoming(page.left_out, news)
+        incoming = self._incoming(page, news)
         if self.held or (self._waiting and may_go is not None):
             self._wait(incoming)
             return is_different
@@ -146,6 +161,8 @@ class LogModel:
         if not lines or not self._is_before(lines[0], instant):
             return False
         end = next((i for i, line in enumerate(lines) if not self._is_before(line, instant)), len(lines))
+        if end < len(lines) and all(isinstance(line, Gap | Older) for line in lines[:end]):
+            return False  # what is missing there is missing as long as what comes next stays
         self._drop(end)
         return True
 
@@ -181,8 +198,8 @@ class LogModel:
     def _belongs(self, row: LogRow) -> bool:
         return not self.states or row.state in self.states
 
-    def _incoming(self, left_out: int, rows: Iterable[LogRow]) -> list[Line]:
-        incoming: list[Line] = [Gap(left_out)] if left_out else []
+    def _incoming(self, page: LogPage, rows: Iterable[LogRow]) -> list[Line]:
+        incoming: list[Line] = [Gap(page.left_out, page.has_more)] if page.left_out else []
         for row in rows:
             shown = Shown(row)
             self._known[row.key] = shown
@@ -238,19 +255,21 @@ class LogModel:
             last = self.lines[-1] if self.lines else None
             if isinstance(line, Gap) and isinstance(last, Gap):
                 last.number += line.number
+                last.at_least |= line.at_least
             else:
                 self.lines.append(line)
 
     def _wait(self, incoming: list[Line]) -> None:
         """Of too many the oldest are missing when they take their place."""
         self._waiting.extend(incoming)
-        missing = 0
+        missing, at_least = 0, False
         while len(self._waiting) > self._most:
             gone = self._waiting.popleft()
             missing += gone.number if isinstance(gone, Gap) else 1
+            at_least |= isinstance(gone, Gap) and gone.at_least
             self._forget([gone])
         if missing:
-            self._waiting.appendleft(Gap(missing))
+            self._waiting.appendleft(Gap(missing, at_least))
 
     def _take_waiting(self) -> list[Line]:
         waiting = list(self._waiting)

@@ -36,6 +36,10 @@ WINDOWS: Final = (
     Choice("last 24 h", back=24 * 3_600 * SECOND),
 )
 
+NEWEST: Final = "20,000"
+NEWEST_OF_JOB: Final = "2,000"
+"""How far back the store looks for a state (`store.tail`)."""
+
 _SHORTEST_TITLE: Final = 8
 
 
@@ -110,8 +114,10 @@ def title_line(left: str, right: str, width: int) -> str:
     return f"{left}  {fit(right, room, pad=False).rjust(room)}" if room >= _SHORTEST_TITLE else fit(left, width)
 
 
-def nothing_there(scope: Scope, *, searched: bool) -> str:
-    """What to say in an empty log."""
+def nothing_there(scope: Scope, *, searched: bool, has_older: bool = False) -> str:
+    """What to say in an empty log; `has_older`: not all of it was looked at."""
     if not searched:
         return "looking …"
+    if has_older:
+        return f"nothing matches among the newest {NEWEST if scope.job_id is None else NEWEST_OF_JOB}; Esc shows all"
     return "nothing matches; Esc shows all" if scope.is_narrowed else "nothing has run yet"

@@ -19,11 +19,12 @@ from tui_scheduler.tui.log_lines import (
     fit,
     gap_parts,
     highlighted,
+    older_parts,
     row_parts,
     rule_parts,
     searched_text,
 )
-from tui_scheduler.tui.log_model import Gap, Line, LogModel, Rule, Shown
+from tui_scheduler.tui.log_model import Gap, Line, LogModel, Older, Rule, Shown
 from tui_scheduler.tui.widgets.lines import LineView
 
 
@@ -242,7 +243,9 @@ class LogView(LineView):
         if isinstance(line, Rule):
             return rule_parts(line.at, width, self._zone)
         if isinstance(line, Gap):
-            return gap_parts(line.number, width)
+            return gap_parts(line.number, width, at_least=line.at_least)
+        if isinstance(line, Older):
+            return older_parts(width)
         fitting = columns(width, of_one_job=self.of_one_job)
         parts = row_parts(line.row, fitting, self._zone, self._now())
         return highlighted(parts, self.needle) if self.needle and self.needle in self._text_of(line) else parts
