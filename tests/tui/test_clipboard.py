@@ -62,7 +62,7 @@ def test_a_copier_that_hangs_is_ended() -> None:
 
 
 class Copier(App[None]):
-    BINDINGS = [Binding("percent_sign", "toggle_mouse")]  # noqa: RUF012 - Textual's own declaration
+    BINDINGS = [Binding("percent_sign", "toggle_mouse", id="app.toggle-mouse")]  # noqa: RUF012 - Textual's own declaration
 
     def action_toggle_mouse(self) -> None:
         """Named in the advice."""

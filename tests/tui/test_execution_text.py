@@ -58,7 +58,8 @@ def test_one_that_succeeded_first_time() -> None:
         "Node           4f1c6d6e-0000-4000-8000-000000000001\n"
         "\n"
         "Response\n"
-        "ok"
+        "ok\n"
+        "(headers are kept of attempts that did not succeed at once)"
     )
 
 

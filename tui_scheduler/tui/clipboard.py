@@ -15,6 +15,7 @@ from textual.app import App
 
 from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.formatting import inert
+from tui_scheduler.tui.telling import tell
 
 # pyperclip in a process of its own: the programs it starts write on this terminal, may wait for a display that does
 # not answer, and it may load a whole GUI toolkit. -P: a pyperclip.py in the current folder is not meant.
@@ -34,9 +35,9 @@ def copy_text(app: App[Any], text: str, what: str) -> None:
 
 async def _copy_further(app: App[Any], text: str, what: str) -> None:
     if has_local_clipboard(os.environ) and await copy_locally(text):
-        app.notify(f"copied {what}: terminal and clipboard", markup=False)
+        tell(app, f"copied {what}: terminal and clipboard")
         return
-    app.notify(f"copied {what}: terminal\n{_advice(app)}", markup=False)
+    tell(app, f"copied {what}: terminal\n{_advice(app)}", lines=True)
 
 
 def has_local_clipboard(environment: Mapping[str, str], platform: str = sys.platform) -> bool:
@@ -74,6 +75,6 @@ def _advice(app: App[Any]) -> str:
     if os.environ.get("TMUX"):
         return "Nothing to paste? tmux hands it on after: set -g set-clipboard on"
     for active in app.screen.active_bindings.values():
-        if active.binding.action == "toggle_mouse":
+        if active.binding.id == "app.toggle-mouse":
             return f"Nothing to paste? Press {app.get_key_display(active.binding)}, then select with the mouse"
     return "Nothing to paste? Hold Shift and select with the mouse"

@@ -20,6 +20,8 @@ _MUTED: Final = "line--muted"
 Text = list[Part]
 """One line; it may have line breaks of its own."""
 
+_NO_HEADERS: Final = "headers are kept of attempts that did not succeed at once"
+
 _SKIPPED: Final = {
     "overlap": "the run before it had not ended",
     "too late": "it was older than the job's grace when its time was planned",
@@ -42,6 +44,8 @@ def execution_lines(
     if not attempts and view.state is not State.SKIPPED and view.state.is_final:
         note = kept_note(view.response_excerpt, (), succeeded=view.state is State.SUCCEEDED)
         lines += [[], *_response("Response", (), view.response_excerpt, note)]
+        if view.state is State.SUCCEEDED:
+            lines.append([Part(f"({_NO_HEADERS})", _MUTED)])
     return lines
 
 
@@ -51,6 +55,13 @@ def response_of(view: ExecutionView, attempts: Sequence[AttemptView]) -> str | N
         latest = max(attempts, key=lambda attempt: attempt.attempt)
         return latest.response_excerpt or view.response_excerpt
     return view.response_excerpt
+
+
+def request_copied(now: int, ran: int) -> str:
+    """What a copy of the job's request is, by the job's version now and the one that ran: the history keeps none."""
+    if now == ran:
+        return "the request as curl"
+    return f"the request as curl, as the job is now, version {now}; this ran version {ran}"
 
 
 def job_title(job: JobView | None) -> str:

@@ -272,7 +272,6 @@ def test_an_execution_that_succeeded_at_once_says_why_it_has_no_headers(state: S
 @pytest.mark.parametrize("key", ["question_mark", "f1", "colon", "T", "z", "percent_sign", "q"])
 def test_the_keys_that_work_everywhere_work_here(key: str) -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
-        app, main = pilot.app, pilot.app.main
         await shell_opened(pilot)
         app.push_screen(ExecutionScreen(app.desk, next(iter(control.history))))
         await until(pilot, lambda: "Trigger" in shown(pilot))
@@ -285,7 +284,7 @@ def test_the_keys_that_work_everywhere_work_here(key: str) -> None:
             "T": lambda: app.theme != theme,
             "z": lambda: toasts(pilot) == ["Nothing to undo"],
             "percent_sign": lambda: not app._has_mouse,
-            "q": lambda: app.screen is main and not app._exit,
+            "q": lambda: app.screen is app.main and not app._exit,
         }
         await until(pilot, happens[key])
 

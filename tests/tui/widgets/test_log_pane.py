@@ -19,6 +19,7 @@ from tui_scheduler.control.views import LogCursor, LogPage, LogQuery
 from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import JobState
+from tui_scheduler.tui.widgets import log_pane
 from tui_scheduler.tui.widgets.log_search import LogSearch
 
 
@@ -209,6 +210,16 @@ def test_what_was_left_out_is_said_above_and_where_it_is_missing() -> None:
     play(LogApp(busy(3)), scenario)
 
 
+def test_a_log_that_goes_further_back_says_so_above_its_oldest_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_pane, "AT_FIRST", 3)
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        app = await filled(pilot, 4)
+        assert "… older ones are not shown" in app.text
+
+    play(LogApp(busy(5)), scenario)
+
+
 def test_hostile_text_is_shown_and_does_nothing() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         app = await filled(pilot, 1)
@@ -216,9 +227,9 @@ def test_hostile_text_is_shown_and_does_nothing() -> None:
         assert "[/red]␇ refused" in app.text
         await pilot.press("o")
         await until(pilot, lambda: app.title_shown == "Log · [b]東京␛[2J␊x · following")
-        await pilot.press("r")
-        await until(pilot, lambda: app.toasts)
-        assert app.toasts == ["replaying [b]東京␛[2J␊x: pending"]
+        await pilot.press("r", "r")
+        await until(pilot, lambda: len(app.toasts) == 2)
+        assert app.toasts == ["r again replays [b]東京␛[2J␊x of 16:00:00.000", "replaying [b]東京␛[2J␊x: pending"]
 
     control = FakeControl()
     made = job(control, "[b]東京\x1b[2J\nx")

@@ -17,12 +17,14 @@ from textual.widgets import Static
 
 from tui_scheduler.control.views import ExecutionView, LogCursor, LogRow
 from tui_scheduler.domain.errors import NotFound, SchedulerError, StoreUnavailable
-from tui_scheduler.tui.actions import Place, bindings
+from tui_scheduler.tui.actions import Place, bindings, key_now
 from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.formatting import SECOND, count, inert
+from tui_scheduler.tui.execution_text import request_copied
+from tui_scheduler.tui.formatting import SECOND, clock_time, count
 from tui_scheduler.tui.log_lines import whole_line
 from tui_scheduler.tui.log_scope import Badge, Scope, nothing_there, title, title_line
+from tui_scheduler.tui.telling import tell
 from tui_scheduler.tui.widgets.lines import LineView
 from tui_scheduler.tui.widgets.log_search import LogSearch
 from tui_scheduler.tui.widgets.log_view import LogView
@@ -165,7 +167,8 @@ class LogPane(Vertical):
         """Title, counts and the sentence in an empty log."""
         view = self._view
         badge = Badge(view.following, view.model.held, view.model.fresh)
-        left_out = f"{count(view.model.left_out)} not shown · " if view.model.left_out else ""
+        missing = f"{count(view.model.left_out)}{'+' * view.model.left_out_at_least}"
+        left_out = f"{missing} not shown · " if view.model.left_out else ""
         below = f"{left_out}times in {self._zone_name()}"
         border = self.styles.border
         self._title.display = not border.top[0]
@@ -176,7 +179,7 @@ class LogPane(Vertical):
             top = f"{top} · {below}"
         self._put_on_border(top, below)
         self._search.tell(view.match_number, len(view.matches))
-        empty = nothing_there(self.scope, searched=self._answered)
+        empty = nothing_there(self.scope, searched=self._answered, has_older=view.model.has_older)
         if empty != view.empty_text:
             view.empty_text = empty
             view.refresh()
@@ -194,7 +197,7 @@ class LogPane(Vertical):
         return now.tzname() or now.strftime("%z")
 
     def _toast(self, text: str, *, bad: bool = False) -> None:
-        self.notify(inert(text), severity="error" if bad else "information", markup=False)
+        tell(self, text, severity="error" if bad else "information")
 
     # --- following and narrowing
 
@@ -271,12 +274,23 @@ class LogPane(Vertical):
             self.post_message(self.Opened(row.id))
 
     def action_replay(self) -> None:
-        if (row := self._row()) is not None:
+        if (row := self._row()) is not None and self._is_meant(row, "replay", "replays"):
             self._do(lambda: self._replay(row))
 
     def action_cancel_run(self) -> None:
-        if (row := self._row()) is not None:
+        if (row := self._row()) is not None and self._is_meant(row, "cancel_run", "cancels"):
             self._do(lambda: self._cancel(row))
+
+    def _is_meant(self, row: LogRow, action: str, does: str) -> bool:
+        """While it follows, the line at the cursor is another one with every look at the store: it is held still and
+        named first.
+        """
+        if not self._view.following or self._view.model.held:
+            return True
+        self._view.stop_following()
+        key = key_now(action, self.screen.active_bindings.values())
+        self._toast(f"{key} again {does} {row.job_name} of {clock_time(row.fire_at, self.desk.zone)}")
+        return False
 
     def action_copy(self) -> None:
         if (row := self._row()) is not None:
@@ -300,7 +314,8 @@ class LogPane(Vertical):
         from tui_scheduler.domain.curl import as_curl
 
         view = await self.desk.ask(lambda control: control.job(row.job_id))
-        copy_text(self.app, as_curl(view.job.spec.request), "the request as curl")
+        ran, _ = await self.desk.ask(lambda control: control.execution(row.id))
+        copy_text(self.app, as_curl(view.job.spec.request), request_copied(view.job.version, ran.job_version))
 
     @work(group="log-deeds")
     async def _do(self, deed: Callable[[], Awaitable[None]]) -> None:
