@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -158,6 +159,46 @@ def test_samples_are_loaded_once_against_the_built_in_receiver(session: LocalSes
     assert session.load_samples() == 4
     assert session.load_samples() == 0
     assert {view.job.spec.request.url.rpartition("/")[0] for view in session.control.jobs()} == {session.receiver()}
+
+
+def restarted(tmp_path: Path) -> LocalSession:
+    """Once more over the same store; whatever is done beside its start is done."""
+    again = LocalSession(lambda: Settings(db=str(tmp_path / "jobs.db"), drain_s=0.1))
+    again.start()
+    assert again._reviving is not None
+    again._reviving.join()
+    return again
+
+
+def test_samples_of_an_earlier_run_find_the_receiver_where_they_call_it(session: LocalSession, tmp_path: Path) -> None:
+    url = session._receiver.start(0)  # a port that no other test has
+    session.load_samples()
+    session.stop()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+    again = restarted(tmp_path)
+    try:
+        assert httpx.get(url).status_code == 200
+        assert again.receiver() == url
+    finally:
+        again.stop()
+
+
+def test_where_somebody_else_listens_or_nobody_calls_there_is_no_receiver(
+    session: LocalSession, tmp_path: Path
+) -> None:
+    url = session._receiver.start(0)  # a port that no other test has
+    session.load_samples()
+    session.stop()
+    with socket.create_server(("127.0.0.1", int(url.rpartition(":")[2]))):
+        again = restarted(tmp_path)
+        assert again._receiver.url == ""
+        for view in again.control.jobs():
+            again.control.pause_job(view.job.id)
+        again.stop()
+    again = restarted(tmp_path)
+    assert again._receiver.url == ""
+    again.stop()
 
 
 def test_a_session_told_to_stop_while_it_opens_starts_nothing(tmp_path: Path) -> None:

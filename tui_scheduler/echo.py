@@ -159,11 +159,11 @@ class ReceiverThread:
         self._connections: set[asyncio.Transport] = set()
         self.url = ""
 
-    def start(self, port: int = PORT) -> str:
+    def start(self, port: int = PORT, *, or_elsewhere: bool = True) -> str:
         """Listen on that port of loopback, or on a free one where it is taken; the URL. Raises `CannotReceive`."""
         self._loop = asyncio.new_event_loop()
         try:
-            self._server = self._loop.run_until_complete(self._listen(self._loop, port))
+            self._server = self._loop.run_until_complete(self._listen(self._loop, port, or_elsewhere))
         except OSError as error:
             self._loop.close()
             raise CannotReceive(f"cannot listen on {HOST}: {_reason(error)}") from None
@@ -177,11 +177,13 @@ class ReceiverThread:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
 
-    async def _listen(self, loop: asyncio.AbstractEventLoop, port: int) -> asyncio.Server:
+    async def _listen(self, loop: asyncio.AbstractEventLoop, port: int, or_elsewhere: bool) -> asyncio.Server:
         protocol = partial(EchoProtocol, self._respond, self._connections)
         try:
             return await loop.create_server(protocol, HOST, port, backlog=2_048)
         except OSError:  # most likely another receiver
+            if not or_elsewhere:
+                raise
             return await loop.create_server(protocol, HOST, 0, backlog=2_048)
 
     def _run(self) -> None:

@@ -13,12 +13,13 @@ import structlog
 from tui_scheduler.control.control import Control
 from tui_scheduler.control.local import LocalControl
 from tui_scheduler.control.views import AlertView
+from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.echo import ReceiverThread, Reply, Respond, response
 from tui_scheduler.engine.thread import EngineThread
 from tui_scheduler.engine.world import Alert
 from tui_scheduler.hosting import death_of, make_engine, now, start_engine, stop_engine, trouble_of
 from tui_scheduler.logs import log_to_file
-from tui_scheduler.samples import add_samples
+from tui_scheduler.samples import add_samples, sample_ports
 from tui_scheduler.settings import Settings
 from tui_scheduler.store.database import Database, open_database
 
@@ -95,6 +96,7 @@ class LocalSession:
         self._stopping = threading.Event()
         self._start_is_over = threading.Event()
         self._opened: _Opened | None = None
+        self._reviving: threading.Thread | None = None
         self._is_closed = False
 
     @property
@@ -117,6 +119,10 @@ class LocalSession:
             opened = self._opened = self._open()
             if self._furnish is not None and not self._stopping.is_set():
                 self._furnish(opened.control, self.receiver())
+            elif not self._stopping.is_set():
+                # Beside the start: among very many jobs the samples are not found at once.
+                self._reviving = threading.Thread(target=self._revive_receiver, name="samples", daemon=True)
+                self._reviving.start()
             start_engine(opened.engine)  # gives up at once when it was told to before
         except BaseException:
             self._stopping.set()
@@ -152,6 +158,22 @@ class LocalSession:
         with self._guard:
             return self._receiver.url or self._receiver.start()
 
+    def _revive_receiver(self) -> None:
+        """Samples of an earlier run go on calling the built-in receiver: let them find it, where nobody else is."""
+        try:
+            ports = sample_ports(self.control)
+        except SchedulerError as error:
+            log.warning("samples_not_read", reason=str(error))
+            return
+        for port in ports:
+            with self._guard:
+                if self._stopping.is_set() or self._receiver.url:
+                    return
+                try:
+                    self._receiver.start(port, or_elsewhere=False)
+                except SchedulerError as error:
+                    log.info("receiver_not_started", port=port, reason=str(error))
+
     def load_samples(self) -> int:
         """See `Session`."""
         added, _ = add_samples(self.control, self.receiver())
@@ -172,6 +194,8 @@ class LocalSession:
             self._end()
 
     def _end(self) -> None:
+        if self._reviving is not None:
+            self._reviving.join()
         with self._guard:
             opened, self._is_closed, was_closed = self._opened, True, self._is_closed
             if was_closed:

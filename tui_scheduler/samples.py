@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from tui_scheduler.control.control import Control
-from tui_scheduler.control.views import JobView
+from tui_scheduler.control.views import JobQuery, JobView
+from tui_scheduler.domain.filtering import parse_filter
 from tui_scheduler.domain.job import JobSpec, Request
 
 TAG: Final = "sample"
@@ -40,6 +42,18 @@ def add_samples(control: Control, receiver: str = RECEIVER) -> tuple[list[JobVie
     present = {view.job.spec.name for view in _all_jobs(control) if TAG in view.job.spec.tags}
     missing = [spec for spec in sample_jobs(receiver) if spec.name not in present]
     return [control.create_job(spec) for spec in missing], len(_SAMPLES) - len(missing)
+
+
+def sample_ports(control: Control) -> list[int]:
+    """The ports of this machine that active samples call."""
+    keys = control.list_jobs(JobQuery(parse_filter(f"tag:{TAG} state:active"))).keys
+    ports = [_local_port(row.url) for row in control.job_rows(keys[:_PAGE])]
+    return sorted({port for port in ports if port is not None})
+
+
+def _local_port(url: str) -> int | None:
+    parts = urlsplit(url)  # stored, so it was checked
+    return parts.port if parts.scheme == "http" and parts.hostname in {"127.0.0.1", "localhost"} else None
 
 
 def _all_jobs(control: Control) -> Iterator[JobView]:
