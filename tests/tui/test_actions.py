@@ -38,7 +38,8 @@ def test_every_action_can_be_taken_where_it_belongs(action: Action) -> None:
 
 @pytest.mark.parametrize("place", Place)
 def test_every_place_binds_its_actions(place: Place) -> None:
-    assert bindings(place) == CLASSES[place].BINDINGS
+    own = bindings(place)
+    assert CLASSES[place].BINDINGS[: len(own)] == own
 
 
 @pytest.mark.parametrize("place", Place)

@@ -27,6 +27,7 @@ from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.screens.main import PLACES, MainScreen
 from tui_scheduler.tui.screens.stopping import StoppingScreen
 from tui_scheduler.tui.session import Session, Start
+from tui_scheduler.tui.telling import tell
 from tui_scheduler.tui.themes import Themes, shipped_folder
 from tui_scheduler.tui.widgets.jobs_pane import JobsPane
 
@@ -112,9 +113,9 @@ class SchedulerApp(App[int]):
         self.set_interval(_LOOK_S, self._next_key)  # the widget that a key was at may have gone, and others wait
         self.push_screen(self.main)
         for problem in [*problems, *([missing] if missing else [])]:
-            self.notify(problem, title="Theme", severity="warning", markup=False)
+            tell(self, problem, title="Theme", severity="warning")
         for problem in self._problems:
-            self.notify(problem, title="Keys", severity="warning", markup=False)
+            tell(self, problem, title="Keys", severity="warning")
         self.themes.watch()
         self.call_after_refresh(self._begin)
 
@@ -174,7 +175,7 @@ class SchedulerApp(App[int]):
             return
         self.main.header.trouble = session.trouble()
         for toast in self._toasts.pick(session.alerts(), self.desk.now()):
-            self.notify(toast.text, title=toast.title, severity="error", timeout=SHOWN_S, markup=False)
+            tell(self, toast.text, title=toast.title, severity="error", timeout=SHOWN_S)
 
     # --- keys
 
@@ -192,7 +193,8 @@ class SchedulerApp(App[int]):
         self.call_later(self._next_key)
 
     async def _next_key(self) -> None:
-        if self._key_at is not None and self._key_at.is_attached:
+        is_under_way = self._key_at is not None and self._key_at.is_attached
+        if is_under_way or not self.screen_stack:  # without a screen: the app has not begun, or ends
             return
         self._key_at = None
         while self._key_at is None:
@@ -248,13 +250,13 @@ class SchedulerApp(App[int]):
         panes = {place: self.main.pane(pane) for pane, place in PLACES.items()}
         at = panes.get(action.place) or (self if action.place is Place.APP else self.screen)
         if not await self.run_action(action.name, at):
-            self.notify(f"Not possible now: {action.label}", severity="warning", markup=False)
+            tell(self, f"Not possible now: {action.label}", severity="warning")
 
     # --- small things
 
     def action_undo(self) -> None:
         if not self.desk.undo:
-            self.notify("Nothing to undo", markup=False)
+            tell(self, "Nothing to undo")
             return
         begin(self, self._undo, group="undo")
 
@@ -268,12 +270,12 @@ class SchedulerApp(App[int]):
                 await undo.back()
                 await self.main.jobs.refresh_now()
             except SchedulerError as error:
-                self.notify(f"Could not undo: {undo.label}. {error}", severity="error", markup=False)
+                tell(self, f"Could not undo: {undo.label}. {error}", severity="error")
             else:
-                self.notify(f"Undone: {undo.label}", markup=False)
+                tell(self, f"Undone: {undo.label}")
 
     def action_next_theme(self) -> None:
-        self.notify(f"Theme: {self.themes.next()}", timeout=3, markup=False)
+        tell(self, f"Theme: {self.themes.next()}", timeout=3)
 
     def action_toggle_mouse(self) -> None:
         driver = self._driver
@@ -282,16 +284,16 @@ class SchedulerApp(App[int]):
         self._has_mouse = not self._has_mouse
         if self._has_mouse:
             mouse.take(driver)
-            self.notify("The mouse is ours again", timeout=3, markup=False)
+            tell(self, "The mouse is ours again", timeout=3)
             return
         mouse.give_away(driver)
         key = readable(keys_of(BY_ID["app.toggle-mouse"], self.keymap)[0])
-        self.notify(f"Select text with the mouse; {key} gives it back to the program", markup=False)
+        tell(self, f"Select text with the mouse; {key} gives it back to the program")
 
     def action_help_quit(self) -> None:
         """Ctrl+C with nothing selected."""
         key = readable(keys_of(BY_ID["app.leave"], self.keymap)[0])
-        self.notify(f"{key} quits; Ctrl+C copies what is selected", markup=False)
+        tell(self, f"{key} quits; Ctrl+C copies what is selected")
 
     # --- ending
 

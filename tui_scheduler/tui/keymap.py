@@ -42,9 +42,12 @@ _TOGETHER: Final = (
     {Place.APP, Place.MAIN, Place.LINES, Place.JOBS},
     {Place.APP, Place.MAIN, Place.EDITOR},
     {Place.APP, Place.MAIN, Place.LINES, Place.LOG},
-    {Place.EXECUTION, Place.LINES},  # laid over the others, whose keys are not heard meanwhile
+    {Place.APP, Place.LINES, Place.EXECUTION},
 )
 """Places whose keys are heard at one time: there a key means one thing."""
+
+_INSTEAD: Final = ({"app.leave", "execution.close"}, {"app.show-help", "execution.show-help"})
+"""The second takes the place of the first where it is heard: they may share keys."""
 
 
 class _Refused(ValueError):
@@ -161,7 +164,7 @@ def _find_clash(wanted: Mapping[str, tuple[str, ...]]) -> tuple[str, str] | None
         for action in (action for action in ACTIONS if action.place in places):
             for key in wanted.get(action.id, action.keys):
                 other = owners.setdefault(_SAME_BYTES.get(key, key), action)
-                if other is action:
+                if other is action or {other.id, action.id} in _INSTEAD:
                     continue
                 number, loser, keeper = max(
                     (order.get(action.id, -1), action.id, other),
