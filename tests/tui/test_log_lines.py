@@ -15,7 +15,6 @@ from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.tui.log_lines import (
     Part,
     columns,
-    fit,
     gap_parts,
     highlighted,
     outcome,
@@ -128,21 +127,6 @@ def test_text_from_elsewhere_is_harmless() -> None:
     assert "a␛[2Jb␊c" in line
     assert "[red]␇\N{REPLACEMENT CHARACTER}" in line
     assert "\x1b" not in whole_line(row, UTC)
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "fitted"),
-    [
-        ("abc", 5, "abc  "),
-        ("abcdef", 4, "abc…"),
-        ("東京都", 4, "東… "),
-        ("東京都", 5, "東京…"),
-        ("abc", 0, ""),
-        ("ab", 1, "…"),
-    ],
-)
-def test_text_is_fitted_by_cells(text: str, width: int, fitted: str) -> None:
-    assert fit(text, width) == fitted
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from tui_scheduler.control.views import AlertView
+from tui_scheduler.tui.formatting import SECOND
 
-SECOND: Final = 1_000_000
 SHOWN_S: Final = 10
 """How long an alert stays on the screen."""
 

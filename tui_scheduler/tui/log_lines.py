@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from tui_scheduler.control.views import LogRow
 from tui_scheduler.domain.decisions import beyond_status
 from tui_scheduler.domain.execution import State, Trigger
+from tui_scheduler.tui.fitting import fit
 from tui_scheduler.tui.formatting import EXECUTION_LOOKS, SECOND, clock_time, count, drift, duration, full_time, inert
 
 _TIME: Final = 12
@@ -54,13 +55,6 @@ def columns(width: int, *, of_one_job: bool = False) -> Columns:
         return Columns(0, room, for_duration, for_drift)
     name = max(min(room - _DETAIL - 1, _NAME[-1]), min(_NAME[0], room))
     return Columns(name, max(room - name - 1, 0), for_duration, for_drift)
-
-
-def fit(text: str, width: int, *, pad: bool = True) -> str:
-    """The text in exactly `width` cells, in at most so many without `pad`; an ellipsis where something is missing."""
-    if cell_len(text) > width:
-        text = set_cell_size(text, width - 1).rstrip() + "…" if width > 0 else ""
-    return text + " " * (width - cell_len(text)) if pad else text
 
 
 def when(instant: int, zone: tzinfo, now: int) -> str:

@@ -9,8 +9,8 @@ from rich.cells import cell_len
 
 from tui_scheduler.control.views import LogQuery
 from tui_scheduler.domain.execution import State
+from tui_scheduler.tui.fitting import fit
 from tui_scheduler.tui.formatting import SECOND, count, inert
-from tui_scheduler.tui.log_lines import fit
 
 
 class Choice(NamedTuple):

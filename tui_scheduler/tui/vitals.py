@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tui_scheduler.control.views import Metrics
+from tui_scheduler.tui.formatting import SECOND
 
-SECOND: Final = 1_000_000
 WINDOW: Final = 60 * SECOND
 """How far back the sparkline goes."""
 

@@ -20,7 +20,6 @@ from tui_scheduler.tui.widgets.job_columns import (
     draw,
     draw_header,
     draw_unknown,
-    fit,
     layout,
 )
 
@@ -233,22 +232,6 @@ def test_every_cell_of_the_header_belongs_to_a_column() -> None:
 )
 def test_how_long_ago_is_a_number_and_a_unit(back: int, text: str) -> None:
     assert ago(NOW - back, NOW) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "width", "right", "fitted"),
-    [
-        ("abc", 5, False, "abc  "),
-        ("abc", 5, True, "  abc"),
-        ("abcdef", 5, False, "abcd…"),
-        ("東京の", 5, False, "東京…"),
-        ("東京の", 4, False, "東 …"),
-        ("abc", 0, False, ""),
-        ("a\x07b", 3, False, "a␇b"),
-    ],
-)
-def test_text_is_cut_and_filled_to_its_cells(text: str, width: int, right: bool, fitted: str) -> None:
-    assert fit(text, width, right=right) == fitted
 
 
 def test_a_copied_line_has_everything_whole_and_harmless() -> None:

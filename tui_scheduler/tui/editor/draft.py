@@ -22,6 +22,7 @@ from tui_scheduler.domain.schedule import AtSchedule, parse_schedule
 from tui_scheduler.domain.validation import check, check_values
 from tui_scheduler.domain.zones import EARLIEST, LATEST, local_time, timeline
 from tui_scheduler.tui.editor.fields import FIELDS, NO, YES
+from tui_scheduler.tui.formatting import SECOND
 
 Texts = Mapping[str, str]
 T = TypeVar("T")
@@ -29,7 +30,6 @@ T = TypeVar("T")
 NEW_JOB: Final = JobSpec(schedule="", request=Request(url=""))
 """What a new job begins with: everything at its default."""
 
-_SECOND: Final = 1_000_000
 _INSTANT_EXAMPLE: Final = "2026-12-01 09:00"
 _MICROS: Final = re.compile(r"(-?\d{1,19})us", re.ASCII)
 
@@ -367,7 +367,7 @@ def _json_value(text: str) -> str | float | bool | None:
 def _show_instant(instant: int | None, timezone: str) -> str:
     if instant is None:
         return ""
-    second, micros = divmod(instant, _SECOND)
+    second, micros = divmod(instant, SECOND)
     if not EARLIEST < second < LATEST:
         return f"{instant}us"  # no calendar goes that far
     try:

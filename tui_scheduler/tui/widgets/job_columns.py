@@ -8,13 +8,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from tui_scheduler.control.views import JobRow, Result, SortBy
 from tui_scheduler.domain.execution import State
-from tui_scheduler.tui.formatting import EXECUTION_LOOKS, countdown, drift, inert, job_look
+from tui_scheduler.tui.fitting import fit
+from tui_scheduler.tui.formatting import EXECUTION_LOOKS, SECOND, countdown, drift, inert, job_look
 
-_SECOND: Final = 1_000_000
 _LATE: Final = "late"
 
 
@@ -275,24 +275,9 @@ def _runs(results: tuple[Result, ...], width: int) -> Iterator[Piece]:
 
 def ago(instant: int, now: int) -> str:
     """`0s`, `59s`, `59m`, `23h`, `99d`, `2y`: at most 3 cells below a thousand days."""
-    seconds = max(now - instant, 0) // _SECOND
+    seconds = max(now - instant, 0) // SECOND
     for size, unit in ((60, "s"), (60, "m"), (24, "h"), (1_000, "d")):
         if seconds < size:
             return f"{seconds}{unit}"
         seconds //= size
-    return f"{max(now - instant, 0) // (365 * 86_400 * _SECOND)}y"
-
-
-@lru_cache(maxsize=4_096)
-def fit(text: str, width: int, *, right: bool = False) -> str:
-    """Exactly `width` cells of it, whatever it is: harmless, cut off with an ellipsis, filled up with spaces."""
-    if not text.isascii() or not text.isprintable():
-        # Only so much of it as can matter: a name may be long, and of characters that take no cells at all.
-        cut = len(text) > width * 3
-        # Variation selectors make the same character one cell wide in one terminal and two in another.
-        text = inert(text[: width * 3]).replace("\N{VARIATION SELECTOR-16}", "") + "…" * cut
-    size = cell_len(text)
-    if size > width:
-        return set_cell_size(text, width - 1) + "…" if width > 0 else ""
-    blanks = " " * (width - size)
-    return blanks + text if right else text + blanks
+    return f"{max(now - instant, 0) // (365 * 86_400 * SECOND)}y"

@@ -9,9 +9,10 @@ from rich.segment import Segment
 from textual.message import Message
 from textual.strip import Strip
 
+from tui_scheduler.tui.fitting import fit
 from tui_scheduler.tui.formatting import SECOND
 from tui_scheduler.tui.job_model import JobModel
-from tui_scheduler.tui.widgets.job_columns import Moment, draw, draw_unknown, fit
+from tui_scheduler.tui.widgets.job_columns import Moment, draw, draw_unknown
 from tui_scheduler.tui.widgets.lines import LineView
 
 

@@ -13,10 +13,10 @@ from textual.strip import Strip
 
 from tui_scheduler.control.views import LogPage, LogRow
 from tui_scheduler.domain.execution import State
+from tui_scheduler.tui.fitting import fit
 from tui_scheduler.tui.log_lines import (
     Part,
     columns,
-    fit,
     gap_parts,
     highlighted,
     older_parts,
