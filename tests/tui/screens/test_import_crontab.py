@@ -118,6 +118,40 @@ def test_importing_makes_the_jobs_and_says_so(keys: list[str], size: tuple[int, 
     play(app, scenario, size=size)
 
 
+def test_what_is_there_already_is_left_out_and_said() -> None:
+    app = Importer()
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await two_found(pilot, app)
+        await pilot.press("f10")
+        await until(pilot, lambda: app.answers)
+        app.push_screen(ImportCrontabScreen(app.desk, "UTC"), app.answers.append)
+        await until(pilot, lambda: isinstance(app.screen, ImportCrontabScreen) and app.screen.query("#lines"))
+        await paste(pilot, CRONTAB + "# another one\n0 0 * * * curl http://127.0.0.1:3001/ping\n")
+        await until(pilot, lambda: app.said("summary") == "1 job to import, 3 lines do not come along")
+        assert "a job with this name and URL is there already" in app.said("found")
+        await pilot.press("f10")
+        await until(pilot, lambda: len(app.answers) == 2)
+        assert app.urls == ["ping", "report", "ping"]
+
+    play(app, scenario)
+
+
+def test_a_deleted_job_is_not_there() -> None:
+    app = Importer()
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await two_found(pilot, app)
+        await pilot.press("f10")
+        await until(pilot, lambda: app.answers)
+        await app.desk.undo[0].back()
+        app.push_screen(ImportCrontabScreen(app.desk, "UTC"), app.answers.append)
+        await until(pilot, lambda: isinstance(app.screen, ImportCrontabScreen) and app.screen.query("#lines"))
+        await two_found(pilot, app)
+
+    play(app, scenario)
+
+
 def test_an_import_can_be_taken_back() -> None:
     app = Importer()
 
@@ -128,6 +162,20 @@ def test_an_import_can_be_taken_back() -> None:
         assert [undo.label for undo in app.desk.undo] == ["imported 2 jobs"]
         await app.desk.undo[0].back()
         assert app.urls == []
+
+    play(app, scenario)
+
+
+def test_taking_an_import_back_says_what_is_refused() -> None:
+    app = Importer()
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await two_found(pilot, app)
+        await pilot.press("f10")
+        await until(pilot, lambda: app.answers)
+        app.fake.stored.popitem()
+        with pytest.raises(Conflict, match=r"^deleted 1 job; 1 job refused: there is no such job$"):
+            await app.desk.undo[0].back()
 
     play(app, scenario)
 

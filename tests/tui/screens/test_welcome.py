@@ -12,7 +12,7 @@ from textual.widgets import Button, Static
 
 from tests.tui.fake import FakeControl, FakeSession
 from tests.tui.pilots import NARROW, WIDE, play, until
-from tui_scheduler.domain.errors import StoreUnavailable
+from tui_scheduler.domain.errors import Conflict, StoreUnavailable
 from tui_scheduler.domain.job import JobSpec, JobState, Request
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.screens.welcome import First, WelcomeScreen, is_empty
@@ -93,6 +93,19 @@ def test_the_samples_are_loaded_told_and_can_be_taken_back() -> None:
         assert app.desk.undo[-1].label == "loaded 4 sample jobs"
         await app.desk.undo[-1].back()
         assert {job.state for job in app.fake.control.stored.values()} == {JobState.DELETED}
+
+    play(app, scenario)
+
+
+def test_taking_the_samples_back_says_what_is_refused() -> None:
+    app = Beginner()
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await pilot.press("s")
+        await until(pilot, lambda: app.taken)
+        app.fake.control.stored.popitem()
+        with pytest.raises(Conflict, match=r"^deleted 3 jobs; 1 job refused: there is no such job$"):
+            await app.desk.undo[-1].back()
 
     play(app, scenario)
 
