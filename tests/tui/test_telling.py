@@ -17,6 +17,7 @@ from tui_scheduler.tui.telling import tell
 def test_text_from_elsewhere_is_harmless_and_no_markup() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         tell(pilot.app, "[red]first[/]\x1b[2J\nsecond", title="a\x07b", severity="error")
+        await pilot.pause()
         (toast,) = pilot.app._notifications
         assert toast.message == "[red]first[/]␛[2J␊second"
         assert toast.title == "a␇b"
@@ -29,6 +30,7 @@ def test_text_from_elsewhere_is_harmless_and_no_markup() -> None:
 def test_line_breaks_stay_where_they_are_meant() -> None:
     async def scenario(pilot: Pilot[Any]) -> None:
         tell(pilot.app, "first\nsecond\r", lines=True)
+        await pilot.pause()
         assert [toast.message for toast in pilot.app._notifications] == ["first\nsecond␍"]
 
     play(App[None](), scenario)

@@ -15,10 +15,10 @@ from tui_scheduler.domain.filtering import Column, JobFilter, Term
 from tui_scheduler.domain.job import JobState
 from tui_scheduler.tui import bulk
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.formatting import inert
 from tui_scheduler.tui.job_changes import JobChanges
 from tui_scheduler.tui.job_model import JobModel, Targets
 from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
+from tui_scheduler.tui.telling import tell
 
 _FEW: Final = 100
 """So many lines are read to see how jobs stand; of more only which are paused and which finished is asked."""
@@ -77,13 +77,13 @@ class JobDeeds:
         if keys:
             await self._change(change, Targets(keys, targets.hidden))
         else:
-            self._app.notify("a finished job can neither be paused nor resumed", severity="warning", markup=False)
+            tell(self._app, "a finished job can neither be paused nor resumed", severity="warning")
 
     def _any(self, targets: Targets) -> bool:
         """Whether there is anything to act on; says why not."""
         if not targets.keys and targets.hidden:
             text = f"nothing done; {bulk.left_out(targets.hidden)}"
-            self._app.notify(text, severity="warning", markup=False)
+            tell(self._app, text, severity="warning")
         return bool(targets.keys)
 
     async def _is_meant(self, verb: str, targets: Targets, *, beyond: int, danger: bool = False) -> bool:
@@ -117,10 +117,10 @@ class JobDeeds:
             self._model.forget(changed.done)
         if change in _BACK:
             self._can_be_undone(change, changed.changed, name)
-        self._app.notify(
+        tell(
+            self._app,
             bulk.report(change, changed, targets.hidden, name, left=len(left)),
             severity="warning" if changed.refused or left else "information",
-            markup=False,
         )
         await self._after()
 
@@ -145,7 +145,7 @@ class JobDeeds:
         bulk.insist(back, changed)
 
     def _complain(self, error: SchedulerError) -> None:
-        self._app.notify(inert(str(error)), severity="error", markup=False)
+        tell(self._app, str(error), severity="error")
 
 
 def _standing(control: Control, keys: tuple[int, ...]) -> tuple[set[int], set[int]]:

@@ -14,8 +14,8 @@ from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.domain.filtering import Column, JobFilter, Term
 from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.formatting import inert
 from tui_scheduler.tui.job_model import JobModel
+from tui_scheduler.tui.telling import tell
 
 
 class JobLookup:
@@ -36,7 +36,7 @@ class JobLookup:
         if rows:
             do(rows[0])
         else:
-            self._app.notify("the job is deleted", severity="warning", markup=False)
+            tell(self._app, "the job is deleted", severity="warning")
 
     async def copy_curl(self, job_id: str) -> None:
         """The request of a job to the clipboard."""
@@ -62,9 +62,9 @@ class JobLookup:
         found = self._model.nearest(set(listing.keys), index, step)
         if found is None:
             shown = "that the filter shows " if self._model.is_filtered else ""
-            self._app.notify(f"no job {shown}is failing", markup=False)
+            tell(self._app, f"no job {shown}is failing")
         else:
             go(found)
 
     def _complain(self, error: SchedulerError) -> None:
-        self._app.notify(inert(str(error)), severity="error", markup=False)
+        tell(self._app, str(error), severity="error")

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Protocol
 
-from textual.app import App
-from textual.widget import Widget
+from textual.notifications import SeverityLevel
 
 from tui_scheduler.tui.formatting import inert
 
-Severity = Literal["information", "warning", "error"]
+
+class Teller(Protocol):
+    """The app, or a widget of it."""
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None: ...
 
 
 def tell(
-    teller: App[Any] | Widget,
+    teller: Teller,
     text: str,
     *,
     title: str = "",
-    severity: Severity = "information",
+    severity: SeverityLevel = "information",
     timeout: float | None = None,
     lines: bool = False,
 ) -> None:

@@ -18,6 +18,7 @@ from textual.theme import Theme
 
 import tui_scheduler
 from tui_scheduler.domain.errors import Invalid
+from tui_scheduler.tui.telling import tell
 
 DEFAULT: Final = "scheduler-dark"
 LOOK_EVERY_S: Final = 1.0
@@ -191,7 +192,7 @@ class Themes:
             return
         before = self._app.available_themes.get(self._app.theme)
         for problem in self._take(files):
-            self._app.notify(problem, title="Theme", severity="warning", markup=False)
+            tell(self._app, problem, title="Theme", severity="warning")
         if self._app.available_themes.get(self._app.theme) != before:
             self._app.mutate_reactive(App.theme)  # the same name, other colours
 

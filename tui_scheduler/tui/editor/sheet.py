@@ -26,6 +26,7 @@ from tui_scheduler.tui.editor.field_row import FieldRow
 from tui_scheduler.tui.editor.form import Form
 from tui_scheduler.tui.fitting import shortened
 from tui_scheduler.tui.formatting import inert
+from tui_scheduler.tui.telling import tell
 
 TYPING_S: Final = 0.15
 """How long the keys rest before what was typed is looked at."""
@@ -286,4 +287,4 @@ class JobSheet(Vertical, can_focus=True):
         begin(self, work, group=group, exclusive=exclusive)
 
     def _warn(self, message: str) -> None:
-        self.app.notify(inert(message), severity="error", markup=False)
+        tell(self.app, message, severity="error")

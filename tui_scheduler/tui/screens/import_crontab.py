@@ -28,6 +28,7 @@ from tui_scheduler.tui.local_zone import local_zone_name
 
 _LARGEST: Final = 256 * 1024
 """Bytes: longer than any crontab, and still read at once."""
+from tui_scheduler.tui.telling import tell
 
 _SHOWN: Final = 500
 """Lines whose reading is shown; the others are counted."""
@@ -271,8 +272,8 @@ class ImportCrontabScreen(ModalScreen[int]):
         if len(keys) < wanted:
             said += f" of {count(wanted)}"
         if refused:
-            said += f"\n{refused[0]}" + (f"\nand {len(refused) - 1} more were refused" if refused[1:] else "")
-        self.app.notify(inert(said, lines=True), severity="warning" if refused else "information", markup=False)
+            said += f"\n{inert(refused[0])}" + (f"\nand {len(refused) - 1} more were refused" if refused[1:] else "")
+        tell(self.app, said, severity="warning" if refused else "information", lines=True)
 
     async def _take_back(self, keys: tuple[int, ...]) -> None:
         bulk.insist(Change.DELETE, await self.desk.ask(lambda control: control.change_jobs(Change.DELETE, keys)))

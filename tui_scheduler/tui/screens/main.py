@@ -21,6 +21,7 @@ from tui_scheduler.tui.actions import Place, bindings
 from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.screens.jump import JumpScreen, Target
+from tui_scheduler.tui.telling import tell
 from tui_scheduler.tui.widgets.editor_pane import EditorPane
 from tui_scheduler.tui.widgets.footer import Footer
 from tui_scheduler.tui.widgets.header import Header
@@ -264,7 +265,7 @@ class MainScreen(Screen[None]):
             try:
                 await doing()
             except SchedulerError as error:
-                self.notify(str(error), severity="error", markup=False)
+                tell(self, str(error), severity="error")
 
         begin(self, do, group=group, exclusive=exclusive)
 

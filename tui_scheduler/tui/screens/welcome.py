@@ -21,6 +21,7 @@ from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import SECOND, clock_time, inert
 from tui_scheduler.tui.session import Session
+from tui_scheduler.tui.telling import tell
 
 _MINUTE: Final = 60 * SECOND
 
@@ -173,7 +174,7 @@ class WelcomeScreen(ModalScreen[First]):
         finally:
             self._loading = False
         self._remember(keys)
-        self.app.notify(f"loaded {len(keys)} sample jobs; watch the countdowns", markup=False)
+        tell(self.app, f"loaded {len(keys)} sample jobs; watch the countdowns")
         self.dismiss(First.SAMPLES)
 
     def _make_samples(self, control: Control) -> tuple[int, ...]:

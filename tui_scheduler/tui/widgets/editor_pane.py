@@ -25,6 +25,7 @@ from tui_scheduler.tui.editor.saving import Stored, create, update, way_back
 from tui_scheduler.tui.editor.sheet import JobSheet
 from tui_scheduler.tui.formatting import inert
 from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
+from tui_scheduler.tui.telling import tell
 from tui_scheduler.tui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
@@ -327,10 +328,11 @@ class EditorPane(JobSheet):
         self._look_again()
         name = inert(self._title_of_job())[:60]
         notices = "".join(f"\n▲ {inert(notice.message)}" for notice in view.notices)
-        self.app.notify(
+        tell(
+            self.app,
             f"{'created' if created else 'saved'} {name}, v{view.job.version}{notices}",
             severity="warning" if notices else "information",
-            markup=False,
+            lines=True,
         )
         if stored.former != spec:
             self.desk.did(f"{'created' if created else 'edited'} {name}", self._way_back(stored, spec))

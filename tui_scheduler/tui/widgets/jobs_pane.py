@@ -18,11 +18,12 @@ from tui_scheduler.domain.errors import SchedulerError, StoreUnavailable
 from tui_scheduler.tui.actions import Place, bindings, key_now
 from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
-from tui_scheduler.tui.formatting import SECOND, inert
+from tui_scheduler.tui.formatting import SECOND
 from tui_scheduler.tui.job_deeds import JobDeeds
 from tui_scheduler.tui.job_feed import TICK_S, JobFeed
 from tui_scheduler.tui.job_lookup import JobLookup
 from tui_scheduler.tui.job_model import JobModel, Read, Targets
+from tui_scheduler.tui.telling import tell
 from tui_scheduler.tui.widgets.filter_line import FilterLine
 from tui_scheduler.tui.widgets.job_columns import as_text
 from tui_scheduler.tui.widgets.job_cursor import JobCursor
@@ -152,7 +153,7 @@ class JobsPane(Vertical):
     def _in_trouble(self, error: SchedulerError) -> None:
         self._no_longer_behind()
         if not isinstance(error, StoreUnavailable):  # of that the desk has told the app already
-            self.notify(inert(str(error)), severity="error", markup=False)
+            tell(self, str(error), severity="error")
 
     def _show_counts(self) -> None:
         model = self.model

@@ -6,17 +6,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Protocol, TypeVar
 
-from textual.notifications import SeverityLevel
-
 from tui_scheduler.tui.job_model import JobModel
+from tui_scheduler.tui.telling import Teller, tell
 
 
-class _Shows(Protocol):
+class _Shows(Teller, Protocol):
     """A widget that shows a model."""
 
     model: JobModel
-
-    def notify(self, message: str, *, severity: SeverityLevel = "information", markup: bool = True) -> None: ...
 
 
 P = TypeVar("P", bound=_Shows)
@@ -30,6 +27,6 @@ def on_show(action: Callable[[P], None]) -> Callable[[P], None]:
         if widget.model.is_current:
             action(widget)
         else:
-            widget.notify("not done: the jobs asked for are not on show yet", severity="warning", markup=False)
+            tell(widget, "not done: the jobs asked for are not on show yet", severity="warning")
 
     return guarded
