@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
@@ -16,22 +17,30 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static, TextArea
 
-from tui_scheduler.control.views import Change
+from tui_scheduler.control.control import Control
+from tui_scheduler.control.views import Change, JobQuery
 from tui_scheduler.domain.crontab import CrontabEntry, read_crontab
 from tui_scheduler.domain.errors import Invalid, SchedulerError, StoreUnavailable
+from tui_scheduler.domain.filtering import Column, JobFilter, Term
 from tui_scheduler.domain.job import JobSpec
 from tui_scheduler.tui import bulk
 from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import count, inert
 from tui_scheduler.tui.local_zone import local_zone_name
+from tui_scheduler.tui.telling import tell
 
 _LARGEST: Final = 256 * 1024
 """Bytes: longer than any crontab, and still read at once."""
-from tui_scheduler.tui.telling import tell
 
 _SHOWN: Final = 500
 """Lines whose reading is shown; the others are counted."""
+
+_COMPARED: Final = 200
+_ALIKE: Final = 100
+"""So many jobs are looked for in the store, and among so many that are like one."""
+
+_THERE: Final = "a job with this name and URL is there already; a comment above the line gives it another name"
 
 _INDENT: Final = 17
 """Cells before what is said of a line: its number, a sign and a word."""
@@ -186,17 +195,35 @@ class ImportCrontabScreen(ModalScreen[int]):
     @on(TextArea.Changed)
     @on(Input.Changed, "#zone")
     def _changed(self) -> None:
+        self._found = []  # what is imported is what was read of the text as it is now
         text = self.query_one("#lines", TextArea).text
         zone = self.query_one("#zone", Input).value.strip() or "UTC"
         begin(self, partial(self._read, text, zone), group="reading", exclusive=True)
 
     async def _read(self, text: str, zone: str) -> None:
         """In a thread: a long one must not keep the keys waiting."""
-        lines = await asyncio.to_thread(read_crontab, text, timezone=zone)
+        lines = await self._compared(await asyncio.to_thread(read_crontab, text, timezone=zone))
         self._found = [line.spec for line in lines if line.spec is not None]
         self._lines = lines
         self._show()
         self._offer(len(lines) - len(self._found), empty=not text.strip())
+
+    async def _compared(self, lines: Sequence[CrontabEntry]) -> Sequence[CrontabEntry]:
+        """The same lines; those whose job is there already make none. While the store cannot be read nothing is known
+        of that.
+        """
+        there: dict[tuple[str, str], bool] = {}
+        try:
+            for spec in (line.spec for line in lines if line.spec is not None):
+                wanted = _identity(spec)
+                if self.desk.is_open and wanted not in there and len(there) < _COMPARED:
+                    there[wanted] = await self.desk.ask(partial(_is_there, wanted=wanted))
+        except StoreUnavailable:
+            return lines
+        return [
+            replace(line, spec=None, reason=_THERE) if line.spec and there.get(_identity(line.spec)) else line
+            for line in lines
+        ]
 
     def on_resize(self) -> None:
         self._show()
@@ -277,6 +304,17 @@ class ImportCrontabScreen(ModalScreen[int]):
 
     async def _take_back(self, keys: tuple[int, ...]) -> None:
         bulk.insist(Change.DELETE, await self.desk.ask(lambda control: control.change_jobs(Change.DELETE, keys)))
+
+
+def _identity(spec: JobSpec) -> tuple[str, str]:
+    return spec.name, spec.request.url
+
+
+def _is_there(control: Control, wanted: tuple[str, str]) -> bool:
+    """Whether a job that is not deleted has this name and URL."""
+    terms = tuple(Term(Column.TEXT, text) for text in wanted if text)
+    keys = control.list_jobs(JobQuery(JobFilter(terms))).keys
+    return any((row.name, row.url) == wanted for row in control.job_rows(keys[:_ALIKE]))
 
 
 def _jobs(number: int) -> str:
