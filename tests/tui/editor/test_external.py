@@ -164,3 +164,14 @@ def test_a_signal_that_ends_the_program_ends_the_editor_first(tmp_path: Path) ->
         signal.signal(signal.SIGTERM, former)
     assert (told, edited.text) == ([signal.SIGTERM], None)
     assert "the body is as it was" in edited.trouble
+
+
+def test_without_a_folder_for_temporary_files_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    edited = edit_text("body", with_editor("true"))
+    assert edited == Edited(None, "no temporary file can be written: No such file or directory")
+
+
+def test_a_body_that_no_file_can_hold_stays() -> None:
+    edited = edit_text("half \ud800", with_editor("true"))
+    assert edited == Edited(None, "the body has a character that no file can hold: it can only be edited here")

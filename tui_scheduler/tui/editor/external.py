@@ -71,17 +71,29 @@ def edit_text(text: str, environ: Mapping[str, str] | None = None, run: Run = ru
         return Edited(None, f"$VISUAL or $EDITOR cannot be read as a command: {error}")
     if command is None:
         return Edited(None, "there is no editor: set $EDITOR")
-    with tempfile.TemporaryDirectory(prefix="tui-scheduler-") as folder:  # 0700
-        path = Path(folder, "body" + suffix_for(text))
-        path.touch(mode=0o600)
-        path.write_bytes(text.encode())
-        try:
-            code = run([*command, str(path)], environ)
-        except OSError as error:
-            return Edited(None, f"{command[0]} cannot be started: {error.strerror or error}")
-        if code != 0:
-            return Edited(None, f"{command[0]} ended with exit code {code}: the body is as it was")
-        return _taken_over(path, text)
+    try:
+        content = text.encode()
+    except UnicodeEncodeError:
+        return Edited(None, "the body has a character that no file can hold: it can only be edited here")
+    try:
+        # 0700; an editor may leave what cannot be removed, and what was edited is not lost for that.
+        with tempfile.TemporaryDirectory(prefix="tui-scheduler-", ignore_cleanup_errors=True) as folder:
+            path = Path(folder, "body" + suffix_for(text))
+            path.touch(mode=0o600)
+            path.write_bytes(content)
+            return _edited([*command, str(path)], environ, run, path, text)
+    except OSError as error:
+        return Edited(None, f"no temporary file can be written: {error.strerror or error}")
+
+
+def _edited(command: Sequence[str], environ: Mapping[str, str], run: Run, path: Path, text: str) -> Edited:
+    try:
+        code = run(command, environ)
+    except OSError as error:
+        return Edited(None, f"{command[0]} cannot be started: {error.strerror or error}")
+    if code != 0:
+        return Edited(None, f"{command[0]} ended with exit code {code}: the body is as it was")
+    return _taken_over(path, text)
 
 
 def _taken_over(path: Path, text: str) -> Edited:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
@@ -33,6 +34,9 @@ TYPING_S: Final = 0.15
 
 PASSING_S: Final = 0.08
 """How long the cursor rests on a job before it is asked for."""
+
+OPENING: Final = "open"
+"""The group of workers that bring a job to edit."""
 
 POLL_S: Final = 2.0
 TICK_S: Final = 1.0
@@ -66,7 +70,10 @@ class JobSheet(Vertical, can_focus=True):
         self._last: Widget | None = None
         self._newer: int | None = None
         """The version that is stored meanwhile, when it is not the one that is edited."""
-        self._is_saving = False
+        self._saving: asyncio.Future[bool] | None = None
+        """The save under way: one at a time. What comes of it is whether nothing is unsaved then."""
+        self._content = object()
+        """Another one for every job or new job that comes here: what was asked for one is not shown on another."""
         self._passing: Timer | None = None
         self._typing: Timer | None = None
 
@@ -91,6 +98,18 @@ class JobSheet(Vertical, can_focus=True):
         """Whether something was typed that is not stored."""
         return self._form is not None and (self._is_new or self._view is not None) and self._texts() != self._base
 
+    @property
+    def _is_opening(self) -> bool:
+        """Whether a job to edit, or a new one, is on its way here."""
+        return any(
+            worker.group == OPENING and worker.node is self and not worker.is_finished for worker in self.workers
+        )
+
+    @property
+    def _is_taken(self) -> bool:
+        """Whether the user makes something here: then no other job comes here by itself."""
+        return self.is_dirty or self._is_opening or (self._is_new and self.has_focus_within)
+
     async def show(self, job_id: str | None) -> None:
         """Show a job, as the cursor comes by (None: nothing). Does nothing while there is something unsaved."""
         self._wanted = job_id
@@ -108,30 +127,32 @@ class JobSheet(Vertical, can_focus=True):
 
     def _pass_by(self) -> None:
         """Show the job that the cursor rests on, unless something is being made here."""
-        if self.is_dirty or (self._is_new and self.has_focus_within):
+        if self._is_taken:
             return
         self._start(partial(self._look, self._wanted), "look", exclusive=True)
 
     async def _look(self, job_id: str | None) -> None:
         if job_id is None:
-            self._clear()
+            if not self._is_taken:
+                self._clear()
             return
         try:
             view = await self.desk.ask(lambda control: control.job(job_id))
         except NotFound:
-            if not self.is_dirty and self._wanted == job_id:
+            if not self._is_taken and self._wanted == job_id:
                 self._clear()
             return
         except SchedulerError:
             return  # the app says that the store cannot be read; what is on show stays
-        if not self.is_dirty and self._wanted == job_id and not (self._is_new and self.has_focus_within):
+        if not self._is_taken and self._wanted == job_id:
             self._load(view)
 
     def _load(self, view: JobView) -> None:
         """Show what is stored."""
         is_other = self._view is None or self._view.job.id != view.job.id
-        if not is_other and self._view is not None and self._view.job.version == view.job.version:
-            self._view = view
+        if not is_other and self._view is not None and self._view.job.version >= view.job.version:
+            if self._view.job.version == view.job.version:  # not an answer that was on its way when it was saved
+                self._view = view
             return
         self._take(view)
         self._enter(self._base, afresh=is_other)
@@ -150,6 +171,7 @@ class JobSheet(Vertical, can_focus=True):
             self._look_again()
 
     def _clear(self) -> None:
+        self._content = object()
         self._view, self._is_new, self._newer = None, False, None
         self._base = self._texts()
         self._parts.display = False
@@ -157,6 +179,9 @@ class JobSheet(Vertical, can_focus=True):
         self._show_title()
 
     def _enter(self, texts: Mapping[str, str], *, afresh: bool) -> None:
+        """`afresh`: of another job."""
+        if afresh:
+            self._content = object()
         if self._form is None:
             self._form = Form(texts)
             if self._parts.is_attached:  # it is not any more when the app ends
@@ -225,7 +250,7 @@ class JobSheet(Vertical, can_focus=True):
         if self._newer is not None:
             remarks.append(f"▲ v{self._newer} elsewhere")
         if is_open and self.is_dirty:
-            remarks.append("● unsaved")
+            remarks.append("● unsaved" if self._saving is None else "● saving …")
             if self._reading.errors:
                 remarks.append(f"× {len(self._reading.errors)} wrong")
         what = []
@@ -262,7 +287,7 @@ class JobSheet(Vertical, can_focus=True):
             self._aside.draw()
 
     def _poll(self) -> None:
-        if self._is_on_show and self._view is not None and not self._is_saving:
+        if self._is_on_show and self._view is not None and self._saving is None:
             self._start(partial(self._look_elsewhere, self._view.job.id), "look", exclusive=True)
 
     async def _look_elsewhere(self, job_id: str) -> None:
@@ -270,18 +295,21 @@ class JobSheet(Vertical, can_focus=True):
         try:
             view = await self.desk.ask(lambda control: control.job(job_id))
         except NotFound:
-            if not self.is_dirty:
+            if self._shows(job_id) and not self.is_dirty:
                 self._clear()
             return
         except SchedulerError:
             return
-        if self._view is None or self._view.job.id != job_id or self._is_saving:
+        if self._view is None or not self._shows(job_id) or self._saving is not None:
             return
         if not self.is_dirty:
             self._load(view)
         elif view.job.version > self._view.job.version and texts_of(view.job.spec) != self._base:
             self._newer = view.job.version
             self._show_title()
+
+    def _shows(self, job_id: str) -> bool:
+        return self._view is not None and self._view.job.id == job_id
 
     def _start(self, work: WorkType[object], group: str, *, exclusive: bool = False) -> None:
         begin(self, work, group=group, exclusive=exclusive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,7 @@ from tui_scheduler.tui.editor.external import Edited, edit_text
 from tui_scheduler.tui.editor.fields import FIELDS
 from tui_scheduler.tui.editor.line_entry import LineEntry
 from tui_scheduler.tui.editor.saving import Stored, create, update, way_back
-from tui_scheduler.tui.editor.sheet import JobSheet
+from tui_scheduler.tui.editor.sheet import OPENING, JobSheet
 from tui_scheduler.tui.formatting import inert
 from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
 from tui_scheduler.tui.telling import tell
@@ -78,6 +79,8 @@ class EditorPane(JobSheet):
         super().__init__(desk, id=id)
         self.ahead = TypeAhead()
         """What is typed until a field that was asked for has the focus; whoever hands out the keys asks it."""
+        self._settling = asyncio.Lock()
+        """One question at a time about what is unsaved."""
         self.edit_outside: Callable[[str], Edited] = self._edit_outside
         """Lets the user edit a text in another program; a test has no terminal to lend."""
 
@@ -102,7 +105,7 @@ class EditorPane(JobSheet):
 
     def _wait_no_longer(self) -> None:
         if self.ahead.is_waiting:
-            self.workers.cancel_group(self, "open")
+            self.workers.cancel_group(self, OPENING)
             self.ahead.drop()
 
     def focus_inside(self) -> None:
@@ -142,7 +145,7 @@ class EditorPane(JobSheet):
         """Undo one step: leave a list, a field, ask about what is unsaved. False: nothing to undo."""
         self._wait_no_longer()
         if self.is_dirty:
-            self._do(self._leave)
+            self._start(self._leave, "leave", exclusive=True)
             return True
         if not self.has_focus_within:
             return False
@@ -151,9 +154,15 @@ class EditorPane(JobSheet):
         return True
 
     async def settle(self) -> bool:
-        """Ask about what is unsaved, if anything: whether it is saved or given up now. From a worker only."""
-        if not self.is_dirty:
-            return True
+        """Ask about what is unsaved, if anything: whether it is saved or given up now. What is being saved is awaited
+        first. From a worker only.
+        """
+        async with self._settling:
+            if self._saving is not None:
+                await asyncio.shield(self._saving)
+            return not self.is_dirty or await self._ask_what_becomes_of_it()
+
+    async def _ask_what_becomes_of_it(self) -> bool:
         self.ahead.drop()  # nothing that was typed for a field answers a question
         name = self._title_of_job() or "the new job"
         answer = await self.app.push_screen_wait(
@@ -165,7 +174,7 @@ class EditorPane(JobSheet):
             )
         )
         if answer == "save":
-            return await self._save()
+            return await asyncio.shield(self._save())
         if answer == "discard":
             self._drop()
         return answer == "discard"
@@ -175,7 +184,7 @@ class EditorPane(JobSheet):
             if not await opening():
                 self.give_up()
 
-        self._start(work, "open", exclusive=True)
+        self._start(work, OPENING, exclusive=True)
 
     async def _edit(self, job_id: str, *, body: bool) -> bool:
         """False when there is nothing to edit; an answer "cancel" goes back to what is unsaved."""
@@ -201,6 +210,7 @@ class EditorPane(JobSheet):
             self._go_to_field()
             return True
         self._wanted = None
+        self.workers.cancel_group(self, "look")
         self._view, self._is_new, self._newer, self._last = None, True, None, None
         self._base = texts_of(NEW_JOB)
         self._enter(self._base if spec is None else texts_of(spec), afresh=True)
@@ -262,36 +272,59 @@ class EditorPane(JobSheet):
             self._form.scroll_relative(y=lines, animate=False)
 
     def action_save(self) -> None:
-        if self._has_job() and not self._is_saving:
-            self._do(self._save)
+        if self._has_job():
+            self._save()
 
-    async def _save(self) -> bool:
-        """Whether the job is stored as it stands here."""
+    def _save(self) -> asyncio.Future[bool]:
+        """Save, unless that is under way: to wait for it, shielded. The work is of nobody who waits: whoever is
+        replaced by somebody else meanwhile, what was stored is taken over.
+        """
+        saving = self._saving
+        if saving is None:
+            saving = self._saving = asyncio.get_running_loop().create_future()
+            self._start(partial(self._save_now, saving), "save")
+        return saving
+
+    async def _save_now(self, saving: asyncio.Future[bool]) -> None:
+        is_saved = False
+        try:
+            is_saved = await self._try_to_save()
+        finally:
+            self._saving = None
+            saving.set_result(is_saved)
+            self._show_title()
+
+    async def _try_to_save(self) -> bool:
+        """Whether nothing is unsaved now. What comes of it is shown only where it was asked."""
         self._look_again()
         spec = self._reading.spec
         if spec is None or self._reading.errors:
             self._go_to_wrong()
             return False
-        self._is_saving = True
+        content = self._content
         try:
             stored = await self._store(spec)
-        except Invalid as error:
+        except SchedulerError as error:
+            if content is self._content:
+                self._not_stored(error)
+            else:
+                self._warn(f"{_called(spec)} was not saved: {error}")
+            return False
+        if stored is not None:
+            self._stored(stored, spec, content)
+        return not self.is_dirty
+
+    def _not_stored(self, error: SchedulerError) -> None:
+        if isinstance(error, Invalid):
             self._add_error(error)
             self._go_to_wrong()
-        except NotFound:
+        elif isinstance(error, NotFound):
             self._view, self._is_new = None, True
             self._base = texts_of(NEW_JOB)
             self._show_title()
             self._warn("the job was deleted meanwhile; save again to create it anew")
-        except SchedulerError as error:
-            self._warn(str(error))
         else:
-            if stored is not None:
-                self._stored(stored, spec)
-            return not self.is_dirty
-        finally:
-            self._is_saving = False
-        return False
+            self._warn(str(error))
 
     def _go_to_wrong(self) -> None:
         wrong = next((key for key in FIELDS if key in self._reading.errors), None)
@@ -305,28 +338,26 @@ class EditorPane(JobSheet):
             return await create(self.desk, spec)
         from tui_scheduler.tui.screens.conflict import MINE, THEIRS, ConflictScreen
 
+        content, name = self._content, self._title_of_job()
+
         async def overwrites(current: JobView) -> bool:
             mine, theirs = texts_of(spec), texts_of(current.job.spec)
             keys = differences(mine, theirs)
-            question = ConflictScreen(self._title_of_job(), current.job.version, keys, mine, theirs)
+            question = ConflictScreen(name, current.job.version, keys, mine, theirs)
             answer = await self.app.push_screen_wait(question) if keys else THEIRS
-            if answer == THEIRS:
+            if answer == THEIRS and content is self._content:
                 self._take(current)
                 self._enter(self._base, afresh=False)
             return answer == MINE
 
         return await update(self.desk, spec, self._view, overwrites)
 
-    def _stored(self, stored: Stored, spec: JobSpec) -> None:
-        """Take over what was stored, keep what was typed while it was, and say so."""
-        is_as_saved = read_and_check(self._texts(), self.desk.now()).spec == spec
+    def _stored(self, stored: Stored, spec: JobSpec, content: object) -> None:
+        """Say so, and take over what was stored where it was made: not on the sheet of another job."""
         view, created = stored.view, stored.former is None
-        self._wanted = view.job.id
-        self._take(view)
-        if is_as_saved and self._form is not None:
-            self._form.enter(self._base)
-        self._look_again()
-        name = inert(self._title_of_job())[:60]
+        if content is self._content:
+            self._take_over(view, spec)
+        name = inert(_called(view.job.spec))[:60]
         notices = "".join(f"\n▲ {inert(notice.message)}" for notice in view.notices)
         tell(
             self.app,
@@ -337,6 +368,16 @@ class EditorPane(JobSheet):
         if stored.former != spec:
             self.desk.did(f"{'created' if created else 'edited'} {name}", self._way_back(stored, spec))
         self.post_message(self.Saved(view, created=created))
+
+    def _take_over(self, view: JobView, spec: JobSpec) -> None:
+        """What was typed while it was saved stays; what was reverted meanwhile is what is stored now."""
+        is_as_saved = not self.is_dirty or read_and_check(self._texts(), self.desk.now()).spec == spec
+        self.workers.cancel_group(self, "look")  # asked before it was stored
+        self._wanted = view.job.id
+        self._take(view)
+        if is_as_saved and self._form is not None:
+            self._form.enter(self._base)
+        self._look_again()
 
     def _way_back(self, stored: Stored, spec: JobSpec) -> Callable[[], Coroutine[None, None, None]]:
         taking_back = way_back(self.desk, stored, spec)
@@ -406,6 +447,10 @@ class EditorPane(JobSheet):
                 return edit_text(text)
         except SuspendNotSupported:
             return Edited(None, "this terminal cannot be lent to another program")
+
+
+def _called(spec: JobSpec) -> str:
+    return spec.name or spec.request.url
 
 
 def _request_texts(found: CurlRequest) -> dict[str, str]:
