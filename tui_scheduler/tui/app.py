@@ -153,7 +153,7 @@ class SchedulerApp(App[int]):
         except StoreUnavailable:
             return  # the badge says so
         if empty and self.screen is self.main and not self.main.editor.is_dirty:
-            self.push_screen(WelcomeScreen(self.desk, session), self._begin_with)
+            self.push_screen(WelcomeScreen(self.desk, session, self.keymap), self._begin_with)
 
     def _begin_with(self, first: First | None) -> None:
         from tui_scheduler.tui.screens.welcome import First

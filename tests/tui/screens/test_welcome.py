@@ -21,8 +21,9 @@ from tui_scheduler.tui.screens.welcome import First, WelcomeScreen, is_empty
 class Beginner(App[None]):
     """A first start."""
 
-    def __init__(self, where: str = "~/jobs.db") -> None:
+    def __init__(self, where: str = "~/jobs.db", keymap: dict[str, str] | None = None) -> None:
         super().__init__()
+        self.keymap = keymap
         self.fake = FakeSession(FakeControl())
         self.fake.where = where
         self.desk = Desk(self.fake.control.now, zone=UTC)
@@ -30,7 +31,7 @@ class Beginner(App[None]):
 
     def on_mount(self) -> None:
         self.desk.open(self.fake.control)
-        self.push_screen(WelcomeScreen(self.desk, self.fake), self.taken.append)
+        self.push_screen(WelcomeScreen(self.desk, self.fake, self.keymap), self.taken.append)
 
     @property
     def toasts(self) -> list[str]:
@@ -169,3 +170,25 @@ def test_it_says_what_will_happen_next_and_nothing_is_cut_off(size: tuple[int, i
         assert screen.query_one("#offers").max_scroll_y == 0
 
     play(app, scenario, size=size)
+
+
+@pytest.mark.parametrize(
+    ("keymap", "create", "look"),
+    [
+        ({}, "F10 saves", "? shows the keys, c creates a job, i imports a crontab."),
+        (
+            {"editor.save": "f9", "app.show-help": "ctrl+g", "jobs.create": "n,c", "jobs.import-crontab": "I"},
+            "F9 saves",
+            "Ctrl+G shows the keys, n creates a job, I imports a crontab.",
+        ),
+    ],
+    ids=["usual", "chosen"],
+)
+def test_the_offers_name_the_keys_as_they_are_set(keymap: dict[str, str], create: str, look: str) -> None:
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, WelcomeScreen))
+        said = [str(about.render()) for about in pilot.app.screen.query(".about").results(Static)]
+        assert create in said[1]
+        assert said[3] == look
+
+    play(Beginner(keymap=keymap), scenario)

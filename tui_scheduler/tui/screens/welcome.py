@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import ClassVar, Final, NamedTuple
 
@@ -17,6 +18,7 @@ from tui_scheduler.control.control import Control
 from tui_scheduler.control.views import Change, JobQuery
 from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.tui import bulk
+from tui_scheduler.tui.actions import BY_ID, keys_of, readable
 from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import SECOND, clock_time, inert
@@ -49,10 +51,24 @@ _OFFERS: Final = (
         "Load four sample jobs",
         "They call a receiver built in here, once a minute at most.\nThe first fires at the next full minute, {at}.",
     ),
-    _Offer(First.CREATE, "c", "Create a job", "The editor opens: a schedule, a URL, F10 saves."),
+    _Offer(First.CREATE, "c", "Create a job", "The editor opens: a schedule, a URL, {save} saves."),
     _Offer(First.IMPORT, "i", "Import a crontab", "You see what each line becomes before anything is stored."),
-    _Offer(First.LOOK, "esc", "Just look around", "? shows the keys, c creates a job, i imports a crontab."),
+    _Offer(
+        First.LOOK,
+        "esc",
+        "Just look around",
+        "{help} shows the keys, {create} creates a job, {import_} imports a crontab.",
+    ),
 )
+
+
+_NAMED: Final = {
+    "save": "editor.save",
+    "help": "app.show-help",
+    "create": "jobs.create",
+    "import_": "jobs.import-crontab",
+}
+"""Actions whose keys the offers name, as the user has set them."""
 
 
 async def is_empty(desk: Desk) -> bool:
@@ -117,14 +133,16 @@ class WelcomeScreen(ModalScreen[First]):
     }
     """
 
-    def __init__(self, desk: Desk, session: Session) -> None:
+    def __init__(self, desk: Desk, session: Session, keymap: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self._keymap = keymap or {}
         self.desk = desk
         self._session = session
         self._loading = False
 
     def compose(self) -> ComposeResult:
         minute = (self.desk.now() // _MINUTE + 1) * _MINUTE
+        keys = {name: readable(next(iter(keys_of(BY_ID[id_], self._keymap)), "-")) for name, id_ in _NAMED.items()}
         at = clock_time(minute, self.desk.zone, millis=False)
         with Vertical(id="dialog") as dialog:
             dialog.border_title = "Welcome to tui-scheduler"
@@ -135,7 +153,7 @@ class WelcomeScreen(ModalScreen[First]):
                 for offer in _OFFERS:
                     label = Content(f"{offer.key:>3}  {offer.title}")
                     yield Button(label, id=offer.what.value, classes="offer", compact=True)
-                    yield Static(offer.text.format(at=at), classes="about", markup=False)
+                    yield Static(offer.text.format(at=at, **keys), classes="about", markup=False)
                 yield Static(id="trouble", markup=False)
 
     def on_mount(self) -> None:
