@@ -54,6 +54,7 @@ LATE_IMPORTS = {
     ("tui.app", "tui.screens"): "the first screen is painted sooner; these are shown when they are asked for",
     ("tui.screens.main", "tui.screens.execution"): "the same",
     ("tui.widgets", "tui.screens"): "the same",
+    ("tui.editor.saving_sheet", "tui.screens.conflict"): "the same",
     ("tui.widgets.log_pane", "domain.curl"): "the same: nothing else there needs what it brings",
     ("tui.job_lookup", "domain.curl"): "the same",
     ("store.migrate", "store.tables"): "SQLModel takes a while to import; only the refusal of a database needs it",
