@@ -19,6 +19,7 @@ from tui_scheduler.engine.thread import EngineThread
 from tui_scheduler.engine.world import Alert
 from tui_scheduler.hosting import death_of, make_engine, now, start_engine, stop_engine, trouble_of
 from tui_scheduler.logs import log_to_file
+from tui_scheduler.places import below_home
 from tui_scheduler.samples import add_samples, sample_ports
 from tui_scheduler.settings import Settings
 from tui_scheduler.store.database import Database, open_database
@@ -105,7 +106,7 @@ class LocalSession:
 
     @property
     def where(self) -> str:
-        return self._there.database.url.removeprefix("sqlite:///")
+        return below_home(self._there.database.url.removeprefix("sqlite:///"))
 
     @property
     def _there(self) -> _Opened:

@@ -7,6 +7,12 @@ from pathlib import Path
 from platformdirs import user_config_path, user_log_path
 
 
+def below_home(path: str) -> str:
+    """The path with a `~` for the user's own folder, as people write it."""
+    home = str(Path.home())
+    return f"~{path.removeprefix(home)}" if path.startswith(f"{home}/") and home != "/" else path
+
+
 def config_file() -> Path:
     """Where the configuration file would be, in the user's own configuration folder. It need not exist."""
     return user_config_path("tui-scheduler", appauthor=False) / "config.toml"

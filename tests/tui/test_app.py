@@ -20,7 +20,7 @@ from tui_scheduler.domain.errors import Conflict, StoreUnavailable
 from tui_scheduler.domain.job import JobState
 from tui_scheduler.tui.actions import Place
 from tui_scheduler.tui.app import ABANDONED, SchedulerApp
-from tui_scheduler.tui.screens.confirm import ConfirmScreen
+from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
 from tui_scheduler.tui.screens.help import HelpScreen
 from tui_scheduler.tui.screens.palette import PaletteScreen
 from tui_scheduler.tui.screens.stopping import StoppingScreen
@@ -628,3 +628,42 @@ def test_a_store_with_jobs_is_not() -> None:
 
     play(app, scenario)
     assert "list_jobs" in session.control.called
+
+
+PRINTABLE = ("@", *(chr(code) for code in range(0x20, 0x7F) if chr(code) not in "q@"))
+"""The at sign first: Textual looks for what an app has to say to it under the name `_key_at`."""
+
+
+@pytest.mark.parametrize("at", ["jobs", "log", "editor", "welcome", "question"])
+def test_no_printable_key_ends_the_program(at: str) -> None:
+    app, _ = shell(FakeControl() if at == "welcome" else None)
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await opened(pilot)
+        if at == "welcome":
+            await until(pilot, lambda: "Welcome" in shown(pilot))
+        elif at == "question":
+            app.push_screen(ConfirmScreen("Sure?", "Really?", Choice("Yes", "yes")))
+        else:
+            app.main.go(at)
+        for key in PRINTABLE:
+            await pilot.press(key)
+            assert not has_ended(pilot), key
+
+    play(app, scenario)
+
+
+def test_a_store_without_jobs_does_not_interrupt_whoever_has_begun() -> None:
+    control = FakeControl()
+    gate = control.gate("list_jobs")
+    app, _ = shell(control)
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: app.desk.is_open)
+        await pilot.press("c", *"thing")
+        gate.open()
+        await opened(pilot)
+        await until(pilot, lambda: "thing" in shown(pilot))
+        assert app.screen is app.main
+
+    play(app, scenario)

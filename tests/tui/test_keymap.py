@@ -187,3 +187,9 @@ def test_the_new_keys_work_and_the_old_ones_do_not() -> None:
         assert pressed.done == ["create", "create", "duplicate", "filter", "filter"]
 
     play(app, scenario)
+
+
+def test_the_key_that_copies_and_gets_people_out_is_not_for_sale() -> None:
+    keymap, problems = read_keys({"jobs.run-now": "Ctrl+C"})
+    assert keymap == {}
+    assert "ctrl+c copies what is selected" in problems[0]

@@ -95,8 +95,9 @@ class SchedulerApp(App[int]):
         self._undoing = asyncio.Lock()
         self._asking_to_leave = False
         self._ahead = self.main.editor.ahead
-        self._key_at: Widget | None = None
-        """Where the last key went, until everything that it does is done."""
+        self._target: Widget | None = None
+        """Where the last key went, until everything that it does is done. (A name like `_key_at` would be what Textual
+        calls for the key `@`.)"""
         self._opening: asyncio.Future[Session] | None = None
         self._stopping: StoppingScreen | None = None
         # Not the loop's own threads: the loop waits for those before it ends, and who quits twice does not wait.
@@ -152,7 +153,7 @@ class SchedulerApp(App[int]):
             empty = await is_empty(self.desk)
         except StoreUnavailable:
             return  # the badge says so
-        if empty and self.screen is self.main and not self.main.editor.is_dirty:
+        if empty and self.screen is self.main and not self.main.editor.is_in_use:
             self.push_screen(WelcomeScreen(self.desk, session, self.keymap), self._begin_with)
 
     def _begin_with(self, first: First | None) -> None:
@@ -193,11 +194,11 @@ class SchedulerApp(App[int]):
         self.call_later(self._next_key)
 
     async def _next_key(self) -> None:
-        is_under_way = self._key_at is not None and self._key_at.is_attached
+        is_under_way = self._target is not None and self._target.is_attached
         if is_under_way or not self.screen_stack:  # without a screen: the app has not begun, or ends
             return
-        self._key_at = None
-        while self._key_at is None:
+        self._target = None
+        while self._target is None:
             on_main = self.screen is self.main
             event = self._ahead.next(may_wait=on_main, is_behind=on_main and self.main.jobs.is_behind)
             if event is None:
@@ -205,13 +206,13 @@ class SchedulerApp(App[int]):
             await super().on_event(event)
             target = self.focused or self.screen
             if event.is_forwarded and target.post_message(_Passed(target, again=True)):
-                self._key_at = target
+                self._target = target
 
     @on(_Passed)
     async def _passed(self, message: _Passed) -> None:
         target = message.target
-        if target is self._key_at and not (message.again and target.post_message(_Passed(target, again=False))):
-            self._key_at = None
+        if target is self._target and not (message.again and target.post_message(_Passed(target, again=False))):
+            self._target = None
             await self._next_key()
 
     # --- help and palette

@@ -91,6 +91,8 @@ def _read_entry(text: str, action: Action) -> tuple[str, ...]:
     keys = tuple(dict.fromkeys(read_key(part) for part in parts if part))
     if not keys:
         raise _Refused(f"has no key; leave the line out and it keeps {', '.join(map(format_key, action.keys))}")
+    if "ctrl+c" in keys:
+        raise _Refused("ctrl+c copies what is selected, and is what people press to get out; take another key")
     if all(key in _SAME_BYTES for key in keys):
         key = keys[0]
         raise _Refused(f"{key} alone will not do: a terminal sends the same for {_SAME_BYTES[key]}; add another key")

@@ -283,8 +283,7 @@ def test_a_new_job_is_created_from_what_is_typed() -> None:
         spec = bench.app.saved[0].view.job.spec
         assert (spec.name, spec.schedule, spec.request.url) == ("fresh", "@every 90s", "http://127.0.0.1:3001/fresh")
         assert bench.title == "Editor · fresh · v1"
-        await bench.app.desk.undo[-1].back()
-        assert bench.control.stored[2].state is JobState.DELETED
+        assert not bench.app.desk.undo  # one key too many would delete it, and nobody would have been asked
 
     on_stage(scenario)
 

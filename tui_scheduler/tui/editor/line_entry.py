@@ -50,6 +50,10 @@ class LineEntry(Input):
             self.value = text
         self.cursor_position = 0 if not self.has_focus else len(text)
 
+    def on_focus(self) -> None:
+        """What is typed goes behind what is there; a click, which comes after this, says where instead."""
+        self.cursor_position = len(self.value)
+
     @property
     def _value(self) -> Text:
         # What Input draws. A stand-in is as wide as a cell where the character itself had no width.

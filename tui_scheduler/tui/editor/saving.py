@@ -45,15 +45,11 @@ async def update(
         stored = current
 
 
-def way_back(desk: Desk, stored: Stored, spec: JobSpec) -> Callable[[], Awaitable[None]]:
-    """How to undo it: a created job is deleted, an edited one gets back what the edit changed."""
-    job_id, former = stored.view.job.id, stored.former
+def way_back(desk: Desk, job_id: str, spec: JobSpec, former: JobSpec) -> Callable[[], Awaitable[None]]:
+    """How to undo an edit: the job gets back what the edit changed."""
 
     async def back() -> None:
-        if former is None:
-            await desk.ask(lambda control: control.delete_job(job_id))
-        else:
-            await desk.ask(lambda control: control.update_job(job_id, lambda current: take_back(current, spec, former)))
+        await desk.ask(lambda control: control.update_job(job_id, lambda current: take_back(current, spec, former)))
 
     return back
 

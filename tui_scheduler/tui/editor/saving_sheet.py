@@ -120,8 +120,9 @@ class SavingSheet(JobSheet):
             severity="warning" if notices else "information",
             lines=True,
         )
-        if stored.former != spec:
-            self.desk.did(f"{'created' if created else 'edited'} {name}", self._way_back(stored, spec))
+        # Not a creation: taking that back would delete the job without asking, by one key too many.
+        if stored.former is not None and stored.former != spec:
+            self.desk.did(f"edited {name}", self._way_back(view.job.id, spec, stored.former))
         self.post_message(self.Saved(view, created=created))
 
     def _take_over(self, view: JobView, spec: JobSpec) -> None:
@@ -134,8 +135,8 @@ class SavingSheet(JobSheet):
             self._form.enter(self._base)
         self._look_again()
 
-    def _way_back(self, stored: Stored, spec: JobSpec) -> Callable[[], Coroutine[None, None, None]]:
-        taking_back = way_back(self.desk, stored, spec)
+    def _way_back(self, job_id: str, spec: JobSpec, former: JobSpec) -> Callable[[], Coroutine[None, None, None]]:
+        taking_back = way_back(self.desk, job_id, spec, former)
 
         async def back() -> None:
             await taking_back()

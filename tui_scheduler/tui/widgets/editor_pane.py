@@ -96,6 +96,11 @@ class EditorPane(SavingSheet):
             self.workers.cancel_group(self, OPENING)
             self.ahead.drop()
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether somebody works here, or is on the way."""
+        return self._is_new or self.is_dirty or self.ahead.is_waiting or self.has_focus or self.has_focus_within
+
     def focus_inside(self) -> None:
         """Take the focus; a draft takes it to the field that had it last."""
         if self._is_new or self.is_dirty:

@@ -19,6 +19,8 @@ from tui_scheduler.tui.formatting import SECOND, clock_time, count, duration, in
 from tui_scheduler.tui.vitals import Badge, Firings, badge, next_wait, per_second
 
 _GAP: Final = 3
+_PATH: Final = 40
+"""Cells for the name of the database."""
 _BARS: Final = 20
 _FEW_BARS: Final = 12
 
@@ -97,7 +99,7 @@ class Header(Widget):
     def _top(self, width: int) -> Content:
         clock = Piece(self._clock(zone=True), 0)
         name = Piece("tui-scheduler", 3, "bold")
-        room = width - clock.width - _GAP
+        room = width - clock.width - 2 * _GAP
         sign = self._sign(room - (name.width + _GAP if room > 60 else 0))
         left = fitting([name, sign, *self._places()], room, _GAP)
         return _line([*left, Piece(" " * max(width - total_width(left, _GAP) - clock.width - 2 * _GAP, 0), 0), clock])
@@ -115,7 +117,7 @@ class Header(Widget):
             return [Piece(inert(self.where), 1)] if self.where else []
         nodes = len(metrics.nodes) if self.health is None else self.health.nodes
         in_flight = f"in flight {count(metrics.in_flight)}"
-        return [Piece(_plural(nodes, "node"), 0), Piece(inert(self.where), 1), Piece(in_flight, 2)]
+        return [Piece(_plural(nodes, "node"), 0), Piece(_end_of(inert(self.where)), 1), Piece(in_flight, 2)]
 
     def _sign(self, room: int) -> Piece:
         shown = self.badge
@@ -123,7 +125,7 @@ class Header(Widget):
         return Piece(shortened(inert(shown.text), room), -1, style)
 
     def _places(self) -> list[Piece]:
-        where = Piece(inert(self.where), 1, "$foreground-muted")
+        where = Piece(_end_of(inert(self.where)), 1, "$foreground-muted")
         if self.metrics is None:
             return [where] if self.where else []
         nodes = len(self.metrics.nodes) if self.health is None else self.health.nodes
@@ -163,6 +165,11 @@ def _line(pieces: list[Piece], gap: int = _GAP) -> Content:
     for piece in pieces:
         parts += [Content(" " * (gap if parts else 1)), Content.styled(piece.text, piece.style)]
     return Content("").join(parts)
+
+
+def _end_of(path: str) -> str:
+    """A long path by its end, which tells databases apart."""
+    return path if len(path) <= _PATH else f"…{path[1 - _PATH :]}"
 
 
 def _bad(number: int) -> str:
