@@ -10,7 +10,7 @@ from textual.widgets import Select, TextArea
 
 from tests.tui.editor.stage import SPEC, Bench, on_stage
 from tui_scheduler.domain.errors import StoreUnavailable
-from tui_scheduler.domain.job import JobState, Overlap, Request
+from tui_scheduler.domain.job import Overlap, Request
 from tui_scheduler.tui.editor.draft import texts_of
 from tui_scheduler.tui.editor.external import Edited
 from tui_scheduler.tui.editor.field_row import FieldRow
