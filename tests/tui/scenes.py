@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from tests.tui.fake import SECOND, FakeControl, FakeSession
 from tests.tui.pilots import NARROW, WIDE, until
@@ -90,7 +91,11 @@ async def at_work(pilot: Pilot[Any]) -> None:
 
 
 async def at_rest(pilot: Pilot[Any]) -> None:
-    """Three looks in a row see the same: longer than whatever waits for the typing to pause."""
+    """Three looks in a row see the same: longer than whatever waits for the typing to pause. No cursor blinks."""
+    for line in pilot.app.screen.query(Input):
+        line.cursor_blink = False
+    for area in pilot.app.screen.query(TextArea):
+        area.cursor_blink = False
     looks = [""]
     while len(looks) < 3 or len(set(looks[-3:])) > 1:
         await pilot.pause(0.25)
