@@ -15,6 +15,7 @@ from tui_scheduler.domain.schedule import parse_schedule
 from tui_scheduler.domain.validation import check
 from tui_scheduler.echo import Received, ReceiverThread
 from tui_scheduler.hosting import now
+from tui_scheduler.places import below_home
 
 NOW = 1_795_000_000_000_000
 DEAD = "http://127.0.0.1:9"
@@ -138,7 +139,7 @@ def test_its_database_is_its_own_and_gone_at_the_end(tmp_path: Path, monkeypatch
     session.start()
     try:
         (folder,) = tmp_path.glob("tui-scheduler-demo-*")
-        assert str(folder) in session.where
+        assert below_home(str(folder)) in session.where
         views = session.control.jobs()
         assert len(views) == len(jobs()) + 1
         assert [view.job.state for view in views].count(JobState.PAUSED) == 1

@@ -27,7 +27,7 @@ from tui_scheduler.engine.world import Alert
 from tui_scheduler.local_session import ALERTS_A_SECOND, ALERTS_KEPT, KeptAlerts, LocalSession
 from tui_scheduler.logs import SharedFileHandler
 from tui_scheduler.modes import TerminalModes
-from tui_scheduler.places import log_file
+from tui_scheduler.places import below_home, log_file
 from tui_scheduler.settings import Settings
 from tui_scheduler.store.database import Database
 from tui_scheduler.terminal import CalledOff, Opening
@@ -138,7 +138,7 @@ def session(tmp_path: Path) -> Iterator[LocalSession]:
 
 
 def test_a_session_fires_and_tells_where_it_keeps_its_history(session: LocalSession, tmp_path: Path) -> None:
-    assert session.where == str(tmp_path / "jobs.db")
+    assert session.where == below_home(str(tmp_path / "jobs.db"))
     assert session.trouble() is None
     url = session.receiver()
     assert url == session.receiver()

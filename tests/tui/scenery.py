@@ -92,7 +92,8 @@ def failed_run(control: FakeControl) -> str:
     job = _job(control, "billing: charge due invoices")
     body = '{"error":"ledger is locked","retryable":true,"hint":"month end close runs until 16:30","batch":[7,8,9]}'
     known = {"attempt": 3, "response_excerpt": body, "error": "HTTP 503", "http_status": 503, "duration": 31_400}
-    view = control.happened(job, State.FAILED, ago=4 * SECOND, trigger=Trigger.MANUAL, **known)
+    finished_at = control.clock - SECOND + 31_400
+    view = control.happened(job, State.FAILED, ago=4 * SECOND, trigger=Trigger.MANUAL, finished_at=finished_at, **known)
     headers = (("content-type", "application/json"), ("retry-after", "2"), ("server", "ledger/4.2"))
     at = view.fire_at
     control.attempts[view.id] = [
