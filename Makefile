@@ -14,7 +14,7 @@ PIP = $(PY) -m pip --disable-pip-version-check --quiet
 RUNTIME = $(VENV)/.runtime-installed
 DEV = $(VENV)/.dev-installed
 
-.PHONY: help demo run serve check lint types test format crash simulate bench pins pins-check wheel clean
+.PHONY: screenshots help demo run serve check lint types test format crash simulate bench pins pins-check wheel clean
 
 help:
 	@echo "make demo       the terminal program, to try   make check     format, lint, types, tests, as CI does"
