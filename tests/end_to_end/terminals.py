@@ -126,6 +126,16 @@ class Terminal:
         """The screen once all of these are on it."""
         return self.wait_until(lambda text: all(each in text for each in texts), f"{texts} on the screen", seconds)
 
+    def wait_for_each(self, *texts: str, seconds: float = PATIENCE_S) -> None:
+        """Until each of these was on the screen, perhaps one after the other."""
+        missing = set(texts)
+
+        def are_all_seen(text: str) -> bool:
+            missing.difference_update([each for each in missing if each in text])
+            return not missing
+
+        self.wait_until(are_all_seen, f"{texts} on the screen, each for a moment", seconds)
+
     def wait_until(self, holds: Callable[[str], object], what: str, seconds: float = PATIENCE_S) -> str:
         """The screen once something holds of it; asked whenever something was written."""
         end = time.monotonic() + seconds

@@ -75,8 +75,7 @@ def test_a_job_from_its_first_key_to_its_last_run(tmp_path: Path, receiver: Targ
         shown.wait_for("● active", "orders", "✓ 200")
 
         receiver.status = 500
-        shown.wait_until(lambda text: "◐ retrying" in text or "#2" in text, "the retry")
-        shown.wait_until(lambda text: "× 500" in text and "HTTP 500" in text, "the failure and its alert")
+        shown.wait_for_each("#2", "▲ failing", "HTTP 500")  # a retry, the state of the job, the alert: each in its time
         assert {arrival.headers["x-attempt"] for arrival in receiver.arrivals} == {"1", "2", "3"}
 
         receiver.status = 200

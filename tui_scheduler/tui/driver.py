@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, Protocol, TextIO, cast
+from typing import Any, Final, Protocol, TextIO, cast
 
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
+from tui_scheduler.tui.pasting import PasteGuard
+
 _TAKE = "\x1b[?1049h"
 _GIVE_BACK = "\x1b[?1049l"
+
+_CHUNK: Final = 65_536
+_LOOK_S: Final = 0.1
+"""How long a key that may be the beginning of another waits at most, and the end of the program for its reader."""
 
 
 class Screen(Protocol):
@@ -81,6 +90,30 @@ class LastingDriver(LinuxDriver):
         terminal = os.dup((sys.__stdout__ or sys.stdout).fileno())
         stream = open(terminal, "w", encoding="utf-8", errors="replace")  # noqa: SIM115 - open as long as the driver is used
         self._file = cast("Any", LastingStream(stream, screen))
+
+    def run_input_thread(self) -> None:
+        """Read keys until the driver ends. Unlike Textual's own: what is pasted presses none, and bytes that are no
+        UTF-8 end nothing.
+        """
+        parser, guard = XTermParser(self._debug), PasteGuard()
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        while not self.exit_event.is_set():
+            if select.select([self.fileno], [], [], _LOOK_S)[0]:
+                data = self._read()
+                if not data:  # the terminal is gone: the signal that says so ends the program
+                    self.exit_event.wait()
+                    return
+                if text := guard.feed(decode(data)):
+                    for message in parser.feed(text):
+                        self.process_message(message)
+            for message in parser.tick():
+                self.process_message(message)
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self.fileno, _CHUNK)
+        except OSError:
+            return b""
 
     def stop_application_mode(self) -> None:
         self.write("\x1b[?1016l")  # mouse in pixels, which Textual switches on and not off

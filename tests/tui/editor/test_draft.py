@@ -199,6 +199,11 @@ def test_an_instant_without_an_offset_is_local_to_the_job(text: str, means: int 
     assert found.starts_at == (None if means is None else means * SECOND)
 
 
+def test_a_timezone_that_does_not_exist_is_wrong_alone() -> None:
+    texts = {**texts_of(SPEC), "timezone": "Mars/Base", "startsAt": "2026-12-01 09:00", "endsAt": "2027-12-01"}
+    assert set(read_and_check(texts, now=0).errors) == {"timezone"}
+
+
 def test_lines_of_headers_may_be_empty() -> None:
     found = read({**texts_of(SPEC), "headers": "\nX-A: 1\n\nX-B:2\n"}).spec
     assert found is not None

@@ -391,9 +391,12 @@ def test_a_job_deleted_meanwhile_can_be_created_anew() -> None:
     async def scenario(bench: Bench) -> None:
         await bench.edit()
         await bench.enter("name", "mine")
+        bench.control.update_job(bench.job.id, lambda spec: replace(spec, name="theirs"))
+        await bench.until(lambda: "v2 elsewhere" in bench.title)
         bench.control.delete_job(bench.job.id)
         await bench.press("f10")
         await bench.until(lambda: "was deleted meanwhile" in bench.toasts())
+        assert bench.title == "Editor · new job · ● unsaved"
         await bench.press("f10")
         await bench.until(lambda: bench.app.saved)
         assert bench.app.saved[0].created

@@ -370,14 +370,19 @@ def _show_instant(instant: int | None, timezone: str) -> str:
     second, micros = divmod(instant, SECOND)
     if not EARLIEST < second < LATEST:
         return f"{instant}us"  # no calendar goes that far
-    try:
-        offset = timeline(timezone).offset_at(second)
-    except Invalid:
-        offset = 0
+    offset = timeline(timezone).offset_at(second) if _exists(timezone) else 0
     if offset % 60:
         offset = 0  # local mean time: offsets with seconds are not read everywhere
     moment = local_time(second, offset) + timedelta(microseconds=micros)
     return moment.isoformat(sep=" ", timespec="microseconds" if micros else "seconds")
+
+
+def _exists(timezone: str) -> bool:
+    try:
+        timeline(timezone)
+    except Invalid:
+        return False
+    return True
 
 
 def _instant(text: str, timezone: str) -> int | None:
@@ -390,12 +395,11 @@ def _instant(text: str, timezone: str) -> int | None:
         return int(far[1])
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
         text += " 00:00"
-    # With an offset the timezone does not matter, even one that does not exist.
-    zone = "UTC" if re.search(r"(Z|[+-]\d\d:\d\d)$", text, re.IGNORECASE) else timezone
+    has_offset = re.search(r"(Z|[+-]\d\d:\d\d)$", text, re.IGNORECASE)
     try:
-        schedule = parse_schedule(f"@at {text}", zone)
-    except Invalid as error:
-        reason = "a date, or a date and a time" if error.field == "schedule" else "a timezone that exists"
-        raise _Unreadable(f"needs {reason}", _INSTANT_EXAMPLE) from None
+        # A timezone that does not exist is told of where it was typed, and matters nowhere else.
+        schedule = parse_schedule(f"@at {text}", timezone if not has_offset and _exists(timezone) else "UTC")
+    except Invalid:
+        raise _Unreadable("needs a date, or a date and a time", _INSTANT_EXAMPLE) from None
     assert isinstance(schedule, AtSchedule)  # noqa: S101 - for the type checker: that is what @at makes
     return schedule.instant

@@ -74,7 +74,7 @@ class SavingSheet(JobSheet):
             self._add_error(error)
             self._go_to_wrong()
         elif isinstance(error, NotFound):
-            self._view, self._is_new = None, True
+            self._view, self._is_new, self._newer = None, True, None
             self._base = texts_of(NEW_JOB)
             self._show_title()
             self._warn("the job was deleted meanwhile; save again to create it anew")
