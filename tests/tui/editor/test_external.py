@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import stat
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from tui_scheduler.tui.editor.external import Edited, edit_text, editor_command, suffix_for
+
+PATIENCE_S: Final = 60
 
 
 def script(folder: Path, *lines: str) -> str:
@@ -148,6 +152,7 @@ def test_the_editor_has_the_terminal_and_hears_its_interrupts(tmp_path: Path) ->
 def _read_until(terminal: int, wanted: bytes) -> bytes:
     seen = b""
     while wanted not in seen:
+        assert select.select([terminal], [], [], PATIENCE_S)[0], seen
         seen += os.read(terminal, 4096)
     return seen
 
@@ -164,6 +169,24 @@ def test_a_signal_that_ends_the_program_ends_the_editor_first(tmp_path: Path) ->
         signal.signal(signal.SIGTERM, former)
     assert (told, edited.text) == ([signal.SIGTERM], None)
     assert "the body is as it was" in edited.trouble
+
+
+def test_a_signal_before_the_editor_has_started_ends_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(subprocess.Popen[bytes]):
+        """Started, and nobody knows yet: the moment at which a signal was lost."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    told: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    try:
+        edited = edit_text("body", with_editor(script(tmp_path, "import signal", "signal.pause()")))
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert (told, edited.text) == ([signal.SIGTERM], None)
 
 
 def test_without_a_folder_for_temporary_files_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,9 +52,10 @@ def run_command(command: Sequence[str], environ: Mapping[str, str]) -> int:
     """
     with (
         _deaf_to_interrupts(),
+        _ended_with_us() as started,
         subprocess.Popen(command, env=dict(environ)) as child,  # noqa: S603 - the user's own editor
-        _ended_with_us(child),
     ):
+        started(child)
         return child.wait()
 
 
@@ -109,14 +110,26 @@ def _taken_over(path: Path, text: str) -> Edited:
 
 
 @contextmanager
-def _ended_with_us(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """What ends this program ends the child first, politely: one that does not listen is left behind."""
+def _ended_with_us() -> Iterator[Callable[[subprocess.Popen[bytes]], None]]:
+    """What ends this program ends the child first, politely: one that does not listen is left behind. To be told of
+    the child once there is one: a signal may come before that.
+    """
+    children: list[subprocess.Popen[bytes]] = []
+    told: list[int] = []
+
+    def started(child: subprocess.Popen[bytes]) -> None:
+        children.append(child)
+        if told:
+            child.terminate()
+
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield started
         return
 
     def end(number: int, frame: FrameType | None) -> None:
-        child.terminate()
+        told.append(number)
+        for child in children:
+            child.terminate()
         former = formers[number]
         if callable(former):
             former(number, frame)
@@ -127,7 +140,7 @@ def _ended_with_us(child: subprocess.Popen[bytes]) -> Iterator[None]:
     for number in formers:
         signal.signal(number, end)
     try:
-        yield
+        yield started
     finally:
         for number, former in formers.items():
             signal.signal(number, former)
