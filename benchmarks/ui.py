@@ -35,6 +35,8 @@ from tui_scheduler.store.database import open_database
 from tui_scheduler.store.jobs import JobStore
 
 COLUMNS, ROWS = 120, 36
+NAME = 12
+"""Cells of a name that are looked at."""
 PATIENCE_S = 60.0
 FIRST_PAINT_REACH_MS = 300
 KEY_REACH_MS = 50
@@ -62,13 +64,13 @@ class Screen:
         return "\n".join(self._screen.display)
 
     def look(self) -> tuple[str, ...]:
-        """The rows of the table with the colours of their background: what any move of the cursor changes."""
+        """The names in the table and the background under them: what a move of the cursor changes, and no firing."""
+        rows = self._screen.display
+        top = next((row for row, text in enumerate(rows) if "NAME" in text), 0)
+        bottom = next((row for row in range(top, ROWS) if rows[row].startswith(("╰", "┗"))), ROWS)
+        start = rows[top].find("NAME")
         return tuple(
-            "".join(
-                self._screen.buffer[row][column].bg + self._screen.buffer[row][column].data for column in (1, 2, 4, 9)
-            )
-            + self._screen.display[row][6:24]
-            for row in range(4, ROWS // 2)
+            self._screen.buffer[row][start].bg + rows[row][start : start + NAME] for row in range(top + 1, bottom)
         )
 
     def wait(self, holds: Callable[[], bool], what: str) -> float:

@@ -89,15 +89,17 @@ class Aside(Vertical):
         first of all.
         """
         wrong = next(iter(errors.values()), None) if row is None else errors.get(row.field.key)
-        said = self._said
-        said.set_class(wrong is not None, "-wrong")
+        self._said.set_class(wrong is not None, "-wrong")
         if wrong is not None:
-            said.update(Content(inert(in_a_sentence(wrong))))
+            self._say(inert(in_a_sentence(wrong)))
         elif row is not None:
             held = row.entry.why_held if isinstance(row.entry, TextEntry) else None
-            said.update(Content(held or row.field.hint))
+            self._say(held or row.field.hint)
         else:
-            said.update(Content(_AT_REST))
+            self._say(_AT_REST)
+
+    def _say(self, text: str) -> None:
+        self._said.update(Content(text), layout=False)  # its place is as high as it is
 
 
 def in_a_sentence(wrong: Invalid) -> str:

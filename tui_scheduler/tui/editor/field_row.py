@@ -68,8 +68,9 @@ class FieldRow(Horizontal):
 
     def mark(self, *, wrong: bool) -> None:
         """Show, or no longer, that something is wrong here."""
-        self.set_class(wrong, "-wrong")
-        self._label.update(f"{'×' if wrong else ' '} {self.field.label}")
+        if wrong != self.has_class("-wrong"):
+            self.set_class(wrong, "-wrong")
+            self._label.update(f"{'×' if wrong else ' '} {self.field.label}", layout=False)
 
     @on(Changed)
     def _changed(self, message: Changed) -> None:

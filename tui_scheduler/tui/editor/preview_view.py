@@ -19,13 +19,15 @@ class PreviewView(VerticalScroll, can_focus=False):
     """As high as its place, whatever there is to say: nothing moves."""
 
     DEFAULT_CSS = """
-    PreviewView { scrollbar-size-vertical: 1; Static { width: 1fr; } }
+    PreviewView { scrollbar-size-vertical: 1; Static { width: 1fr; min-height: 100%; } }
     """
 
     def __init__(self) -> None:
         super().__init__(id="preview")
         self._shown = Static(markup=False)
         self._told = ""
+        self._height = 0
+        """Lines that are told."""
 
     def compose(self) -> ComposeResult:
         yield self._shown
@@ -35,9 +37,10 @@ class PreviewView(VerticalScroll, can_focus=False):
         width = self.scrollable_content_region.width or self.size.width
         if width < 1:
             return  # not laid out yet
-        told = Content("\n").join(
-            Content.styled(inert(line.text), _STYLES[line.tone]) for line in lines(seen, now, width, zone)
-        )
-        if told.markup != self._told:
-            self._told = told.markup
-            self._shown.update(told)
+        told = [Content.styled(inert(line.text), _STYLES[line.tone]) for line in lines(seen, now, width, zone)]
+        shown = Content("\n").join(told)
+        if shown.markup != self._told:
+            self._told = shown.markup
+            # Where there is room for both, what was told and what is told now are as high as the place.
+            self._shown.update(shown, layout=max(len(told), self._height) > self.size.height)
+            self._height = len(told)
