@@ -106,6 +106,8 @@ class Figures:
     jobs: int
     load: str = ""
     first_paint: list[float] = field(default_factory=list)
+    first_frame: list[float] = field(default_factory=list)
+    """Keys do something from here on; before that they are kept."""
     first_rows: list[float] = field(default_factory=list)
     keys: dict[str, list[float]] = field(default_factory=dict)
 
@@ -130,8 +132,10 @@ def measure_hands(jobs: int, rounds: int, starts: int) -> Figures:
         for _ in range(starts):
             with program(path, Path(temporary)) as screen:
                 began = screen.terminal.started
-                painted = screen.wait(lambda: len(screen.text.split()) > 10, "the first screen")
+                painted = screen.wait(lambda: "opening" in screen.text, "the first screen")
                 figures.first_paint.append((painted - began) * 1_000)
+                framed = screen.wait(lambda: "q quit" in screen.text, "the first screen with its keys")
+                figures.first_frame.append((framed - began) * 1_000)
                 shown = screen.wait(lambda: "job 000" in screen.text, "the first jobs")
                 figures.first_rows.append((shown - began) * 1_000)
         with program(path, Path(temporary)) as screen:
@@ -154,7 +158,7 @@ def measure_busy_hands(scenario: scenarios.Scenario, rounds: int) -> Figures:
             finally:
                 database.close()
             with program(path, Path(temporary)) as screen:
-                screen.wait(lambda: "succeeded" in screen.text, "the first firings")
+                screen.wait(lambda: "✓ 200" in screen.text, "the first firings")
                 press_all(screen, figures, rounds)
     return figures
 
@@ -188,6 +192,7 @@ def show(figures: Figures) -> None:
     print(f"\n{figures.jobs:,} jobs{', ' * bool(figures.load)}{figures.load}; milliseconds, middle and worst")
     if figures.first_paint:
         print(f"  first paint   {spread(figures.first_paint)}   wanted {FIRST_PAINT_REACH_MS}")
+        print(f"  first keys    {spread(figures.first_frame)}")
         print(f"  first jobs    {spread(figures.first_rows)}")
     for name, taken in figures.keys.items():
         print(f"  {name:<13} {spread(taken)}   wanted {KEY_REACH_MS}")

@@ -314,3 +314,22 @@ sys.exit(serve.serve(load_settings(db={str(tmp_path / "x.db")!r}, port=0)))
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("has died and fires nothing: RuntimeError: out of luck")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "db"),
+    [
+        (["--db", "jobs.db"], "jobs.db"),
+        (["--db=postgresql://user@host/name"], "postgresql://user@host/name"),
+        ([], None),
+        (["--demo"], None),
+        (["--db"], None),
+        (["--db", ""], None),
+        (["--db="], None),
+        (["--db", "--serve"], None),
+        (["--db", "jobs.db", "--serve"], None),
+        (["init-db", "--db=jobs.db"], None),
+    ],
+)
+def test_only_a_database_alone_needs_no_closer_look(arguments: list[str], db: str | None) -> None:
+    assert cli._database_alone(arguments) == db

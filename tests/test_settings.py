@@ -250,3 +250,8 @@ def test_the_example_in_the_readme_is_taken() -> None:
     assert settings.db.startswith("postgresql://")
     assert settings.theme == "linen"
     assert read_keys(settings.keys) == ({"jobs.create": "C", "jobs.run-now": "r,f9"}, [])
+
+
+def test_no_database_at_all_is_told_in_our_own_words() -> None:
+    with pytest.raises(Invalid, match=r"db: must not be empty \(set by --db or TUI_SCHEDULER_DB\)"):
+        load_settings(db="")

@@ -1,7 +1,7 @@
 """The way into the program: starts what was asked for, and says in one sentence what cannot be done.
 
-Without arguments, and with `--demo` alone, it goes straight to the terminal UI, which paints before anything else is
-imported. Reading other arguments takes a library of its own, and comes before any screen.
+Without arguments, with `--demo` or with a database alone it goes straight to the terminal UI, which paints before
+anything else is imported. Reading other arguments takes a library of its own, and comes before any screen.
 
 Exit codes: 0 fine, 1 failed, 2 not understood, 130 stopped at once.
 """
@@ -28,14 +28,27 @@ def main() -> None:
 
 
 def _run() -> NoReturn:
-    if sys.argv[1:] not in ([], ["--demo"]):
+    db = _database_alone(sys.argv[1:])
+    if db is None and sys.argv[1:] not in ([], ["--demo"]):
         from tui_scheduler.commands import app
 
         app(prog_name="tui-scheduler")
         sys.exit(0)
     from tui_scheduler.terminal import leave, run_demo, run_here
 
-    leave(run_demo() if sys.argv[1:] else run_here())
+    leave(run_demo() if sys.argv[1:] == ["--demo"] else run_here(db=db))
+
+
+def _database_alone(arguments: list[str]) -> str | None:
+    """What `--db` says, where nothing else is said; None for everything that needs a closer look."""
+    match arguments:
+        case [option] if option.startswith("--db="):
+            db = option.removeprefix("--db=")
+        case ["--db", value]:
+            db = value
+        case _:
+            return None
+    return db if db and not db.startswith("-") else None
 
 
 def _fail(error: SchedulerError, code: int) -> NoReturn:

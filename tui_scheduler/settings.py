@@ -131,7 +131,9 @@ def load_settings(**given: object) -> Settings:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]).lower()
         reason = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
-        reason = reason.replace("Input should be", "must be")
+        reason = (
+            "must not be empty" if first["type"] == "string_too_short" else reason.replace("Input should be", "must be")
+        )
         option = name.replace("_", "-")
         if given.get(name) is None and not _is_in_environment(name):
             source = f"{name} in {config_file()}"

@@ -144,16 +144,22 @@ class Ending:
             os._exit(0)
 
 
-def run_here(settings: Settings | None = None) -> int:
-    """The terminal UI over the database of `settings`; without them they are read once something is on the screen."""
+def run_here(settings: Settings | None = None, *, db: str | None = None) -> int:
+    """The terminal UI over the database of `settings`; without them they are read once something is on the screen, and
+    `db` is what the command line says of the database.
+    """
+
+    def read() -> Settings:
+        from tui_scheduler.settings import load_settings
+
+        return load_settings(db=db)
 
     def make(settings: Settings | None) -> LocalSession:
         from tui_scheduler.local_session import LocalSession
-        from tui_scheduler.settings import load_settings
 
-        return LocalSession(lambda: load_settings() if settings is None else settings)
+        return LocalSession(lambda: read() if settings is None else settings)
 
-    return run_terminal(make, settings)
+    return run_terminal(make, settings, read)
 
 
 def run_demo() -> int:
@@ -167,8 +173,13 @@ def run_demo() -> int:
     return run_terminal(make)
 
 
-def run_terminal(make: Callable[[Settings | None], LocalSession], settings: Settings | None = None) -> int:
-    """Run until the user or a signal ends it (0) or something breaks (1). The terminal is as it was by then.
+def run_terminal(
+    make: Callable[[Settings | None], LocalSession],
+    settings: Settings | None = None,
+    read: Callable[[], Settings] | None = None,
+) -> int:
+    """Run until the user or a signal ends it (0) or something breaks (1). The terminal is as it was by then. `read`
+    reads the settings if they are not there and the first paint needs them.
 
     Raises the `SchedulerError` that a start ended with, and `NoTerminal`.
     """
@@ -181,15 +192,19 @@ def run_terminal(make: Callable[[Settings | None], LocalSession], settings: Sett
     modes.show_first(coloured=not is_configured and _shows_all_colours())
     try:
         if settings is None and is_configured:
-            from tui_scheduler.settings import load_settings
-
-            settings = load_settings()
+            settings = (read or _read_settings)()
         code = _run_app(opening, ending, modes, settings)
     finally:
         opening.close()
         modes.restore()
         ending.is_over.set()
     return _verdict(code, opening)
+
+
+def _read_settings() -> Settings:
+    from tui_scheduler.settings import load_settings
+
+    return load_settings()
 
 
 def _is_configured() -> bool:
