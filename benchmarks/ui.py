@@ -164,8 +164,9 @@ def measure_busy_hands(scenario: scenarios.Scenario, rounds: int) -> Figures:
 
 
 def press_all(screen: Screen, figures: Figures, rounds: int) -> None:
-    figures.keys["down"] = [screen.press(DOWN) for _ in range(rounds)]
-    figures.keys["page down"] = [screen.press(PAGE_DOWN) for _ in range(rounds)]
+    figures.keys["down"] = [screen.press(DOWN) for _ in range(min(rounds, figures.jobs // 4))]
+    pages = min(rounds, figures.jobs // 2 // ROWS)  # not to the end, where nothing would change any more
+    figures.keys["page down"] = [screen.press(PAGE_DOWN) for _ in range(pages)]
     figures.keys["last, first"] = [screen.press((LAST, FIRST)[turn % 2]) for turn in range(rounds)]
 
 
@@ -206,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.ui", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--jobs", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--jobs", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=30, help="presses of each key")
     parser.add_argument("--starts", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=20, help="of load")
