@@ -219,6 +219,21 @@ def test_a_database_that_cannot_be_used_is_a_sentence_after_the_screen(tmp_path:
         assert "is not an SQLite database" in shown.output.decode().rpartition("\x1b[?1049l")[2]
 
 
+def test_what_is_typed_before_anything_is_there_is_not_lost(tmp_path: Path) -> None:
+    with terminal([], tmp_path, db=tmp_path / "jobs.db") as shown:
+        shown.wait_for("opening")
+        shown.type("corders")
+        shown.wait_until(
+            lambda text: any(line.split()[:2] == ["Name", "orders"] for line in lines_of_editor(text)), "it"
+        )
+        shown.press("escape")
+        shown.wait_for("Unsaved changes")
+
+
+def lines_of_editor(text: str) -> list[str]:
+    return [line.replace("┃", "│").split("│")[-2] for line in text.split("\n") if line.count("│") + line.count("┃") > 1]
+
+
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_the_demo_moves_and_gives_the_terminal_back(size: tuple[int, int], tmp_path: Path) -> None:
     with terminal(["--demo"], tmp_path, size=size) as shown:

@@ -43,7 +43,7 @@ _LOOK_S: Final = 0.25
 
 class _Passed(Message):
     """Follows a key the way it goes, to tell when it has arrived. Twice: the first time comes behind the key, the
-    second behind the messages that the key made somebody post.
+    second, from where the focus is by then, behind the messages that the key made somebody post.
     """
 
     def __init__(self, target: Widget, *, again: bool) -> None:
@@ -210,8 +210,10 @@ class SchedulerApp(App[int]):
 
     @on(_Passed)
     async def _passed(self, message: _Passed) -> None:
-        target = message.target
-        if target is self._target and not (message.again and target.post_message(_Passed(target, again=False))):
+        if message.target is not self._target:
+            return
+        self._target = self.focused or self.screen if message.again and self.screen_stack else None
+        if self._target is None or not self._target.post_message(_Passed(self._target, again=False)):
             self._target = None
             await self._next_key()
 

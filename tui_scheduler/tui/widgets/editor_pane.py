@@ -118,12 +118,18 @@ class EditorPane(SavingSheet):
         if self._form is None:
             return
         last = self._last
-        entry = last if last is not None and last.is_attached else self._form.row(_FIRST_FIELD).entry
+        first = self._form.row(_FIRST_FIELD)
         is_awaited = self.ahead.is_waiting
 
         def arrive() -> None:
-            if self.ahead.is_waiting or not is_awaited:  # who pressed Esc meanwhile is somewhere else now
-                entry.focus()
+            if is_awaited and not self.ahead.is_waiting:  # who pressed Esc meanwhile is somewhere else now
+                return
+            if last is not None and last.is_attached:
+                last.focus()
+            elif first.is_mounted:
+                first.entry.focus()
+            elif self._form is not None:  # mounted, a row takes its text, over what was typed into it before that
+                self.call_after_refresh(arrive)
 
         self.call_after_refresh(arrive)  # the row may just have been made
 
