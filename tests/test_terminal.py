@@ -12,6 +12,7 @@ import sys
 import termios
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing, nullcontext
 from io import StringIO
 from pathlib import Path
@@ -297,8 +298,23 @@ def test_the_oldest_give_way_where_nobody_takes_them() -> None:
 # --- the terminal's modes
 
 
+def read_all(terminal: int, until: str) -> Future[str]:
+    """What is written to it, up to and with a text: read all the time, as a terminal does that is not to fill up."""
+    found: Future[str] = Future()
+
+    def read() -> None:
+        text = ""
+        while until not in text:
+            text += os.read(terminal, 65_536).decode()
+        found.set_result(text)
+
+    threading.Thread(target=read, daemon=True).start()
+    return found
+
+
 def test_the_terminal_gets_back_what_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = os.openpty()
+    written = read_all(ours, "\x1b[?1049l")
     with closing(os.fdopen(theirs, "r+b", buffering=0)) as terminal:
         monkeypatch.setattr(sys, "stdin", terminal)
         monkeypatch.setattr(modes, "_open", lambda: os.dup(theirs))
@@ -314,12 +330,10 @@ def test_the_terminal_gets_back_what_it_had(monkeypatch: pytest.MonkeyPatch) -> 
             assert not may_write
         state.restore()
         assert termios.tcgetattr(theirs) == before
-        written = ""
-        while "\x1b[?1049l" not in written:
-            written += os.read(ours, 65_536).decode()
+        text = written.result(PATIENCE_S)
     os.close(ours)
-    assert written.index("\x1b[?1049h") < written.index("opening…") < written.index("\x1b[?1049l")
-    assert written.count("\x1b[?1049l") == 1  # again, it would move the cursor
+    assert text.index("\x1b[?1049h") < text.index("opening…") < text.index("\x1b[?1049l")
+    assert text.count("\x1b[?1049l") == 1  # again, it would move the cursor
 
 
 class Gone:

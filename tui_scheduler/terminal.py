@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from tui_scheduler.domain.errors import Invalid, SchedulerError
@@ -41,8 +42,8 @@ class CalledOff(SchedulerError):
 class NoTerminal(Invalid):
     """The terminal UI was asked for where there is no terminal."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what, "not a terminal; `tui-scheduler --serve` runs without one, with a JSON API")
+    def __init__(self, what: str, reason: str = "not a terminal") -> None:
+        super().__init__(what, f"{reason}; `tui-scheduler --serve` runs without one, with a JSON API")
 
 
 class Opening:
@@ -80,6 +81,11 @@ class Opening:
         self.call_off()
         if self._session is not None:
             self._session.stop()
+
+    def abandon(self) -> None:
+        """Leave nothing behind that a start would not find: what was under way it finds."""
+        if self._session is not None:
+            self._session.abandon()
 
     def trouble(self) -> str | None:
         """What the engine died of, in a sentence."""
@@ -130,6 +136,8 @@ class Ending:
     def abandon(self) -> None:
         """End now; what was under way is rescued by the next start."""
         self._modes.restore()
+        _say("stopped at once; what was under way is taken over by the next start")
+        self._opening.abandon()
         os._exit(STOPPED_AT_ONCE)
 
     def _insist(self) -> None:
@@ -231,6 +239,8 @@ def leave(code: int) -> NoReturn:
 
 
 def _need_terminal() -> None:
+    if os.environ.get("TERM") == "dumb":
+        raise NoTerminal("this terminal (TERM=dumb)", "shows no screens")
     for name, stream in (("standard input", sys.__stdin__), ("standard output", sys.__stdout__)):
         if stream is None or not stream.isatty():
             raise NoTerminal(name)
@@ -241,6 +251,7 @@ def _run_app(opening: Opening, ending: Ending, modes: TerminalModes, settings: S
 
     from tui_scheduler.tui.app import SchedulerApp
     from tui_scheduler.tui.driver import lasting_driver
+    from tui_scheduler.tui.formatting import inert
     from tui_scheduler.tui.keymap import read_keys
     from tui_scheduler.tui.local_zone import LOCAL
 
@@ -264,7 +275,11 @@ def _run_app(opening: Opening, ending: Ending, modes: TerminalModes, settings: S
         finally:
             opening.call_off()  # nobody is there any more to wait for the start
 
-    return asyncio.run(run()) or app.return_code or 0
+    code = asyncio.run(run()) or app.return_code or 0
+    if app.unsaved:
+        modes.restore()
+        _say(f"a signal ended it: what was changed in {inert(app.unsaved)} was not saved")
+    return code
 
 
 def _verdict(code: int, opening: Opening) -> int:
@@ -282,4 +297,6 @@ def _verdict(code: int, opening: Opening) -> int:
 
 
 def _say(sentence: str) -> None:
-    print(f"tui-scheduler: {sentence}", file=sys.stderr)  # noqa: T201
+    # Not sys.stderr, which Textual holds while it runs; and now, for the process may end without another word.
+    with suppress(OSError):  # a window that was closed
+        print(f"tui-scheduler: {sentence}", file=sys.__stderr__, flush=True)

@@ -138,16 +138,59 @@ def test_a_second_signal_stops_at_once_and_leaves_the_terminal_sane(tmp_path: Pa
         shown.assert_as_before()
 
 
+def press_until_it_ends(shown: Terminal, key: str) -> None:
+    """Quitting again counts once the wait has been on the screen for a moment."""
+
+    def has_ended() -> bool:
+        shown.press(key)
+        return shown.process.poll() is not None
+
+    until(has_ended, f"{key} again is heard")
+
+
 def test_q_again_stops_at_once_too(tmp_path: Path, receiver: Target) -> None:
     database = with_job(tmp_path / "jobs.db", receiver.url("/hang"))
     with terminal([], tmp_path, db=database) as shown:
         shown.wait_for(LIVE, "orders")
         receiver.wait_for(lambda arrivals: len(arrivals) >= 1, "a request under way")
-        shown.press("q")
+        shown.press("q", "q")  # one press too many
         shown.wait_for("stopping")
-        shown.press("q")
+        assert shown.process.poll() is None
+        press_until_it_ends(shown, "q")
         assert shown.code() == 130
         shown.assert_as_before()
+        assert "stopped at once; what was under way" in shown.output.decode().rpartition("\x1b[?1049l")[2]
+
+
+def test_a_stop_at_once_leaves_nothing_of_the_demo(tmp_path: Path) -> None:
+    with terminal(["--demo"], tmp_path) as shown:
+        shown.wait_for(LIVE, "heartbeat")
+        shown.signal(signal.SIGTERM)
+        shown.signal(signal.SIGTERM)
+        assert shown.code() in {0, 130}
+        shown.assert_as_before()
+    assert list(tmp_path.rglob("demo.db")) == []
+
+
+def test_a_signal_that_ends_a_draft_says_so(tmp_path: Path) -> None:
+    with terminal([], tmp_path, db=tmp_path / "jobs.db") as shown:
+        shown.wait_for("Create a job")
+        shown.type("corders")
+        shown.wait_for("● unsaved")
+        shown.signal(signal.SIGTERM)
+        assert shown.code() == 0
+        shown.assert_as_before()
+        told = shown.output.decode().rpartition("\x1b[?1049l")[2]
+    assert "what was changed in the new job was not saved" in told
+
+
+def test_a_paste_presses_no_keys(tmp_path: Path) -> None:
+    with terminal([], tmp_path, db=tmp_path / "jobs.db") as shown:
+        shown.wait_for("Create a job")
+        shown.press("c")
+        shown.wait_for("What lists call it")
+        shown.type("\x1b[200~one\x1b[A\x1bq q\x1b[201~")
+        shown.wait_until(lambda text: name_of(text) == "one[Aq q", "the text without its escapes")
 
 
 def test_a_window_that_is_closed_stops_in_order(tmp_path: Path, receiver: Target) -> None:
@@ -223,15 +266,17 @@ def test_what_is_typed_before_anything_is_there_is_not_lost(tmp_path: Path) -> N
     with terminal([], tmp_path, db=tmp_path / "jobs.db") as shown:
         shown.wait_for("opening")
         shown.type("corders")
-        shown.wait_until(
-            lambda text: any(line.split()[:2] == ["Name", "orders"] for line in lines_of_editor(text)), "it"
-        )
+        shown.wait_until(lambda text: name_of(text) == "orders", "all of it")
         shown.press("escape")
         shown.wait_for("Unsaved changes")
 
 
-def lines_of_editor(text: str) -> list[str]:
-    return [line.replace("┃", "│").split("│")[-2] for line in text.split("\n") if line.count("│") + line.count("┃") > 1]
+def name_of(text: str) -> str:
+    """What is in the first field of the editor."""
+    sides = [
+        line.replace("┃", "│").split("│")[-2].strip() for line in text.split("\n") if line.rstrip().endswith(("│", "┃"))
+    ]
+    return next((side.removeprefix("Name").strip() for side in sides if side.startswith("Name ")), "")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
@@ -274,6 +319,6 @@ def test_a_database_that_somebody_else_holds_keeps_nobody_from_leaving(tmp_path:
             shown.wait_for("opening")
             shown.press("q")
             shown.wait_for("again")
-            shown.press("q")
+            press_until_it_ends(shown, "q")
             assert shown.code() == 130
             shown.assert_as_before()

@@ -49,3 +49,12 @@ def toasts(pilot: Pilot[Any]) -> list[str]:
 def shown(pilot: Pilot[Any]) -> str:
     """What is on the screen, line by line, toasts and overlays included."""
     return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+
+
+def app_of(pilot: Pilot[Any]) -> SchedulerApp:
+    assert isinstance(pilot.app, SchedulerApp)
+    return pilot.app
+
+
+def has_ended(pilot: Pilot[Any]) -> bool:
+    return bool(pilot.app._exit)

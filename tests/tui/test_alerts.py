@@ -8,7 +8,8 @@ import pytest
 
 from tests.tui.fake import NOW, SECOND
 from tui_scheduler.control.views import AlertView
-from tui_scheduler.tui.alerts import COUNT_EVERY_S, QUIET_S, SHOWN_S, AlertToasts
+from tui_scheduler.tui.alerts import COUNT_EVERY_S, QUIET_S, SHOWN_S, AlertToasts, TroubleToasts
+from tui_scheduler.tui.vitals import badge
 
 
 def alert(job: str, message: str = "failed 3 times") -> AlertView:
@@ -85,3 +86,32 @@ def test_jobs_and_failures_that_were_summed_up_are_told_apart() -> None:
     *_, toast = AlertToasts().pick([*map(alert, "abc"), replace(alert("d"), number=30)], NOW)
     assert toast.title == "and 31 more"
     assert toast.text.startswith("1 other job failed too, 30 failures came too fast")
+
+
+def late(number: int, second: int) -> list[str]:
+    return [f"{number:,} late occurrences, the oldest due {second} s ago", "a node is silent"]
+
+
+def test_all_that_is_wrong_is_told_in_full_once_in_a_while() -> None:
+    toasts = TroubleToasts()
+
+    def told(second: int, reasons: list[str], trouble: str | None = None) -> tuple[str, str] | None:
+        shown = badge(opened=True, stale=None, trouble=trouble, reasons=reasons)
+        toast = toasts.pick(shown, reasons, NOW + second * SECOND)
+        return None if toast is None else (toast.title, toast.text)
+
+    assert told(0, []) is None
+    assert told(1, late(4_469, 15)) == ("TROUBLE", "4,469 late occurrences, the oldest due 15 s ago\na node is silent")
+    assert told(2, late(5, 17)) is None
+    assert told(3, []) is None
+    assert told(4, late(1, 1)) is None
+    assert told(5, late(1, 1), "the engine died: out of luck") == ("ENGINE DEAD", "the engine died: out of luck")
+    assert told(1 + QUIET_S, late(9, 400)) == (
+        "TROUBLE",
+        "9 late occurrences, the oldest due 400 s ago\na node is silent",
+    )
+
+
+def test_a_store_that_does_not_answer_is_the_badges_alone() -> None:
+    shown = badge(opened=True, stale="no answer for 3 s", trouble=None, reasons=[])
+    assert TroubleToasts().pick(shown, [], NOW) is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +13,18 @@ from textual.worker import WorkerFailed
 
 from tests.tui.fake import NOW, FakeControl, FakeSession
 from tests.tui.pilots import NARROW, WIDE, play, until
-from tests.tui.shells import control_with, job_named, opened, shell, shown, toasts
+from tests.tui.shells import control_with, has_ended, job_named, opened, shell, shown, toasts
 from tui_scheduler.control.views import AlertView
 from tui_scheduler.domain.errors import Conflict, StoreUnavailable
 from tui_scheduler.domain.job import JobState
 from tui_scheduler.tui.actions import Place
-from tui_scheduler.tui.app import ABANDONED, SchedulerApp
+from tui_scheduler.tui.app import SchedulerApp
 from tui_scheduler.tui.screens.confirm import Choice, ConfirmScreen
 from tui_scheduler.tui.screens.help import HelpScreen
 from tui_scheduler.tui.screens.palette import PaletteScreen
-from tui_scheduler.tui.screens.stopping import StoppingScreen
 from tui_scheduler.tui.screens.welcome import WelcomeScreen
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-
-
-class SlowToStop(FakeSession):
-    """Stops when it is told to."""
-
-    def __init__(self, control: FakeControl) -> None:
-        super().__init__(control)
-        self.may_stop = threading.Event()
-
-    def stop(self) -> None:
-        assert self.may_stop.wait(20)
-        super().stop()
-
-
-def app_of(pilot: Pilot[Any]) -> SchedulerApp:
-    assert isinstance(pilot.app, SchedulerApp)
-    return pilot.app
-
-
-def has_ended(pilot: Pilot[Any]) -> bool:
-    return bool(pilot.app._exit)
 
 
 # --- beginning
@@ -382,6 +359,18 @@ def test_a_theme_that_is_not_there_is_a_toast() -> None:
     play(app, scenario)
 
 
+def test_many_broken_themes_are_one_toast(tmp_path: Path) -> None:
+    for number in range(7):
+        (tmp_path / f"mine{number}.toml").write_text("name = ")
+    app, _ = shell(theme_folders=[tmp_path])
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: any("and 4 more" in toast for toast in toasts(pilot)))
+        assert len(toasts(pilot)) == 1
+
+    play(app, scenario)
+
+
 def test_a_broken_theme_of_ones_own_is_a_toast(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("name = ")
     app, _ = shell(theme_folders=[tmp_path])
@@ -419,187 +408,13 @@ def test_ctrl_c_does_not_quit_and_says_what_does() -> None:
         await opened(pilot)
         await pilot.press("ctrl+c")
         await until(pilot, lambda: "q quits" in shown(pilot))
-        assert not has_ended(pilot)
-
-    play(app, scenario)
-
-
-# --- ending
-
-
-@SIZES
-@pytest.mark.parametrize("key", ["q", "ctrl+q"])
-def test_quitting_stops_in_order_and_says_what_it_waits_for(size: tuple[int, int], key: str) -> None:
-    session = SlowToStop(control_with("first"))
-    app = SchedulerApp(lambda: session, now=session.control.now)
-
-    async def scenario(pilot: Pilot[Any]) -> None:
-        await opened(pilot)
-        session.control.counts = replace(session.control.counts, in_flight=2)
-        await pilot.press(key)
-        text = "stopping: waiting for 2 requests under way; q again stops at once"
-        await until(pilot, lambda: text in shown(pilot))
-        assert not has_ended(pilot)
-        session.may_stop.set()
-        await until(pilot, lambda: has_ended(pilot))
-
-    play(app, scenario, size=size)
-    assert session.stopped
-    assert (app.return_code, app.return_value) == (0, 0)
-
-
-@pytest.mark.parametrize("key", ["q", "ctrl+q"])
-def test_quitting_again_does_not_wait(key: str) -> None:
-    session = SlowToStop(control_with("first"))
-    told: list[str] = []
-    app = SchedulerApp(lambda: session, now=session.control.now, on_abandon=lambda: told.append("abandoned"))
-
-    async def scenario(pilot: Pilot[Any]) -> None:
-        await opened(pilot)
-        await pilot.press(key)
-        await until(pilot, lambda: isinstance(app.screen, StoppingScreen))
-        await pilot.press(key)
-        await until(pilot, lambda: has_ended(pilot))
-
-    play(app, scenario)
-    assert told == ["abandoned"]
-    assert not session.stopped
-    assert app.return_code == ABANDONED
-    session.may_stop.set()
-
-
-def test_a_signal_stops_it_without_a_question() -> None:
-    app, session = shell()
-
-    async def scenario(pilot: Pilot[Any]) -> None:
-        await type_a_draft(pilot)
-        app.stop_soon()
-        app.stop_soon()
-        await until(pilot, lambda: has_ended(pilot))
-
-    play(app, scenario)
-    assert session.stopped
-    assert app.return_code == 0
-
-
-def test_quitting_before_the_store_is_open_waits_for_it_and_closes_it() -> None:
-    may_open = threading.Event()
-    session = FakeSession(control_with("first"))
-
-    def start() -> FakeSession:
-        assert may_open.wait(20)
-        return session
-
-    async def scenario(pilot: Pilot[Any]) -> None:
-        await pilot.press("q")
-        await until(pilot, lambda: "waiting for the store to be opened" in shown(pilot))
-        may_open.set()
-        await until(pilot, lambda: has_ended(pilot))
-
-    app = SchedulerApp(start, now=session.control.now)
-    play(app, scenario)
-    assert session.stopped
-    assert app.return_code == 0
-
-
-def test_a_store_that_fails_to_open_while_it_quits_still_says_why() -> None:
-    may_open = threading.Event()
-
-    def start() -> FakeSession:
-        assert may_open.wait(20)
-        raise StoreUnavailable("the database is locked", transient=True)
-
-    async def scenario(pilot: Pilot[Any]) -> None:
-        await pilot.press("q")
-        await until(pilot, lambda: isinstance(pilot.app.screen, StoppingScreen))
-        may_open.set()
-        await until(pilot, lambda: has_ended(pilot))
-
-    app = SchedulerApp(start, now=lambda: NOW)
-    play(app, scenario)
-    assert app.failure == "the database is locked"
-    assert app.return_code == 1
-
-
-async def type_a_draft(pilot: Pilot[Any]) -> None:
-    """Something in the editor is not saved: the name of a new job."""
-    app = app_of(pilot)
-    await opened(pilot)
-    await pilot.press("c")
-    await until(pilot, lambda: isinstance(app.focused, Input))
-    await pilot.press(*"draft")
-    await until(pilot, lambda: app.main.editor.is_dirty)
-
-
-@SIZES
-def test_a_draft_is_asked_about_once_and_cancel_stays(size: tuple[int, int]) -> None:
-    app, session = shell()
-
-    async def scenario(pilot: Pilot[Any]) -> None:
-        await type_a_draft(pilot)
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-        await pilot.press("ctrl+q")
-        await pilot.pause()
-        assert [isinstance(screen, ConfirmScreen) for screen in app.screen_stack].count(True) == 1
-        await pilot.press("enter")
-        await until(pilot, lambda: app.screen is app.main)
-        assert app.main.editor.is_dirty
-        assert not session.stopped
-
-    play(app, scenario, size=size)
-
-
-def test_a_draft_can_be_discarded() -> None:
-    app, session = shell()
-
-    async def scenario(pilot: Pilot[Any]) -> None:
-        await type_a_draft(pilot)
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-        await pilot.press("right", "right", "enter")
-        await until(pilot, lambda: has_ended(pilot))
-
-    play(app, scenario)
-    assert session.stopped
-    assert "create_job" not in session.control.called
-
-
-@SIZES
-def test_a_draft_can_be_saved_on_the_way_out(size: tuple[int, int]) -> None:
-    app, session = shell()
-
-    async def scenario(pilot: Pilot[Any]) -> None:
-        await opened(pilot)
-        await pilot.press("e")
+        await pilot.press("slash")
         await until(pilot, lambda: isinstance(app.focused, Input))
-        await pilot.press("end", *" changed")
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-        await pilot.press("right", "enter")
-        await until(pilot, lambda: has_ended(pilot))
-
-    play(app, scenario, size=size)
-    assert session.stopped
-    assert job_named(session.control, "first changed").version == 2
-    assert app.return_code == 0
-
-
-def test_a_draft_that_cannot_be_saved_stays() -> None:
-    app, session = shell()
-
-    async def scenario(pilot: Pilot[Any]) -> None:
-        await type_a_draft(pilot)
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-        await pilot.press("right", "enter")
-        await until(pilot, lambda: app.screen is app.main)
-        await until(pilot, lambda: "× URL" in shown(pilot))
-        assert app.main.editor.is_dirty
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "Ctrl+Q quits" in shown(pilot))  # a q would be typed
         assert not has_ended(pilot)
 
     play(app, scenario)
-    assert not session.stopped
 
 
 # --- the first start

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tui_scheduler.control.views import AlertView
-from tui_scheduler.tui.formatting import SECOND
+from tui_scheduler.tui.formatting import SECOND, inert
+from tui_scheduler.tui.vitals import STALE, Badge
 
 SHOWN_S: Final = 10
 """How long an alert stays on the screen."""
@@ -71,3 +73,24 @@ class AlertToasts:
         others = [f"{jobs:,} other job{'s' * (jobs != 1)} failed too"] if jobs else []
         others += [f"{failures:,} failures came too fast to name their jobs"] if failures else []
         return [Toast(f"and {jobs + failures:,} more", f"{', '.join(others)}; filter the jobs by state:failing")]
+
+
+class TroubleToasts:
+    """Says in full what the badge at the top has room to begin; not again soon, though its figures change."""
+
+    def __init__(self) -> None:
+        self._quiet_until: dict[str, int] = {}
+        """By the kind of trouble."""
+
+    def pick(self, badge: Badge, reasons: Sequence[str], now: int) -> Toast | None:
+        """The toast to show at `now`, if any; its lines are meant. `reasons` are all those of its health;
+        the badge's own reason counts where it is of something else.
+        """
+        if not badge.reason or badge.word == STALE:  # that comes and goes, and has no more to say
+            return None
+        kind = re.sub(r"[\d.,]+", "", badge.text)
+        if now < self._quiet_until.get(kind, now):
+            return None
+        self._quiet_until[kind] = now + QUIET_S * SECOND
+        is_health = any(badge.reason.startswith(reason) for reason in reasons)
+        return Toast(badge.word, "\n".join(map(inert, reasons if is_health else [badge.reason])))

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from traceback import format_exc
 from typing import TYPE_CHECKING, Final
 
@@ -19,11 +20,12 @@ from textual.widget import Widget
 
 from tui_scheduler.domain.errors import SchedulerError, StoreUnavailable
 from tui_scheduler.tui import mouse
-from tui_scheduler.tui.actions import BY_ID, Place, bindings, keys_of, readable
-from tui_scheduler.tui.alerts import SHOWN_S, AlertToasts
+from tui_scheduler.tui.actions import BY_ID, Place, bindings, character, keys_of, readable
+from tui_scheduler.tui.alerts import SHOWN_S, AlertToasts, TroubleToasts
 from tui_scheduler.tui.background import begin
 from tui_scheduler.tui.commands import THEME, commands
 from tui_scheduler.tui.desk import Desk
+from tui_scheduler.tui.formatting import inert
 from tui_scheduler.tui.screens.main import PLACES, MainScreen
 from tui_scheduler.tui.screens.stopping import StoppingScreen
 from tui_scheduler.tui.session import Session, Start
@@ -36,6 +38,13 @@ if TYPE_CHECKING:
 
 ABANDONED: Final = 130
 """The exit code of a program that did not wait for what was under way."""
+
+_PROBLEMS_SHOWN: Final = 3
+
+_SURELY_S: Final = 0.5
+"""So long the wait for what is under way must have been on the screen before quitting again gives it up: two quick
+presses of one key are no such wish.
+"""
 
 _LOOK_S: Final = 0.25
 """How often alerts are taken and the engine is looked at."""
@@ -92,6 +101,7 @@ class SchedulerApp(App[int]):
         self._problems = problems
         self._has_mouse = True
         self._toasts = AlertToasts()
+        self._troubles = TroubleToasts()
         self._undoing = asyncio.Lock()
         self._asking_to_leave = False
         self._ahead = self.main.editor.ahead
@@ -100,6 +110,9 @@ class SchedulerApp(App[int]):
         calls for the key `@`.)"""
         self._opening: asyncio.Future[Session] | None = None
         self._stopping: StoppingScreen | None = None
+        self._stopping_since = 0.0
+        self.unsaved = ""
+        """What was being edited when a signal ended it, which asks nobody."""
         # Not the loop's own threads: the loop waits for those before it ends, and who quits twice does not wait.
         self._threads = ThreadPoolExecutor(3, thread_name_prefix="session")
 
@@ -113,12 +126,17 @@ class SchedulerApp(App[int]):
         self._ahead.on_end = self.main.jobs.on_caught_up = self._call_next_key
         self.set_interval(_LOOK_S, self._next_key)  # the widget that a key was at may have gone, and others wait
         self.push_screen(self.main)
-        for problem in [*problems, *([missing] if missing else [])]:
-            tell(self, problem, title="Theme", severity="warning")
-        for problem in self._problems:
-            tell(self, problem, title="Keys", severity="warning")
+        self._warn_of("Theme", [*problems, *([missing] if missing else [])])
+        self._warn_of("Keys", self._problems)
         self.themes.watch()
         self.call_after_refresh(self._begin)
+
+    def _warn_of(self, what: str, problems: Sequence[str]) -> None:
+        """In one toast: what comes first must not be buried under what comes with it."""
+        if problems:
+            more = [f"and {len(problems) - _PROBLEMS_SHOWN} more"] * (len(problems) > _PROBLEMS_SHOWN)
+            shown = [inert(problem) for problem in problems[:_PROBLEMS_SHOWN]]
+            tell(self, "\n".join([*shown, *more]), title=what, severity="warning", lines=True)
 
     def _begin(self) -> None:
         """Something is on the screen: now for what takes its time."""
@@ -175,6 +193,10 @@ class SchedulerApp(App[int]):
         if session is None or self._stopping is not None:
             return
         self.main.header.trouble = session.trouble()
+        header = self.main.header
+        trouble = self._troubles.pick(header.badge, header.reasons, self.desk.now())
+        if trouble is not None:
+            tell(self, trouble.text, title=trouble.title, severity="warning", timeout=SHOWN_S, lines=True)
         for toast in self._toasts.pick(session.alerts(), self.desk.now()):
             tell(self, toast.text, title=toast.title, severity="error", timeout=SHOWN_S)
 
@@ -295,8 +317,10 @@ class SchedulerApp(App[int]):
 
     def action_help_quit(self) -> None:
         """Ctrl+C with nothing selected."""
-        key = readable(keys_of(BY_ID["app.leave"], self.keymap)[0])
-        tell(self, f"{key} quits; Ctrl+C copies what is selected")
+        keys = [*keys_of(BY_ID["app.leave"], self.keymap), "ctrl+q"]
+        focused = self.focused  # a field takes letters for itself
+        key = next(key for key in keys if focused is None or not focused.check_consume_key(key, character(key)))
+        tell(self, f"{readable(key)} quits; Ctrl+C copies what is selected")
 
     # --- ending
 
@@ -312,7 +336,8 @@ class SchedulerApp(App[int]):
     def action_leave(self) -> None:
         """Quit: asks about a draft, then stops in order; asked again, stops at once."""
         if self._stopping is not None:
-            self.abandon()
+            if monotonic() >= self._stopping_since + _SURELY_S:
+                self.abandon()
         elif not self._asking_to_leave:
             begin(self, self._leave, group="leave")
 
@@ -328,6 +353,8 @@ class SchedulerApp(App[int]):
     def stop_soon(self, code: int = 0) -> None:
         """Stop in order and end with this exit code, asking nobody: what a signal does. From the event loop."""
         if self._stopping is None:
+            self._stopping_since = monotonic()
+            self.unsaved = self.main.editor.unsaved
             self._stopping = StoppingScreen(opening=self.session is None)
             begin(self, partial(self._stop, self._stopping, code), group="stop")
 

@@ -121,6 +121,9 @@ def per_second(rate: float | None) -> str:
     return f"{rate:,.1f}/s" if 0 < rate < 100 else f"{rate:,.0f}/s"
 
 
+STALE: Final = "STALE"
+
+
 class Badge(NamedTuple):
     """Whether all is well: `glyph` and `word` always, `reason` when it is not; `style` is a variable of the theme."""
 
@@ -139,7 +142,7 @@ def badge(*, opened: bool, stale: str | None, trouble: str | None, reasons: Sequ
     if trouble is not None:
         return Badge("×", "ENGINE DEAD", "$error", trouble)
     if stale is not None:
-        return Badge("▲", "STALE", "$warning", stale)
+        return Badge("▲", STALE, "$warning", stale)
     if not opened:
         return Badge("○", "opening…", "$foreground-muted")
     if reasons:

@@ -656,3 +656,22 @@ def test_a_long_text_that_is_pasted_is_kept_and_deleted_at_once() -> None:
         assert bench.text("body") == "y"
 
     on_stage(scenario)
+
+
+@pytest.mark.parametrize(
+    ("key", "pasted", "shown"),
+    [
+        ("name", "one\ttwo", "one two"),
+        ("name", "  nightly\r\n\treport \n", "nightly report"),
+        ("api", "https://example.test/a/very/\n    long/path\n", "https://example.test/a/very/long/path"),
+        ("name", "\n", ""),
+    ],
+)
+def test_lines_that_are_pasted_into_one_line_are_all_there(key: str, pasted: str, shown: str) -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.edit()
+        await bench.enter(key, "")
+        bench.app.post_message(Paste(pasted))
+        await bench.until(lambda: bench.text(key) == shown)
+
+    on_stage(scenario)

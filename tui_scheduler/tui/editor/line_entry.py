@@ -70,3 +70,9 @@ class LineEntry(Input):
             event.stop()
             event.prevent_default()
             self.post_message(self.CurlPasted(event.text))
+            return
+        lines = event.text.expandtabs(1).splitlines()
+        if len(lines) > 1:  # Textual would take the first and say nothing of the others
+            between = "" if self._field.key == "api" else " "  # a URL that a mail has broken is one again
+            lines = [between.join(filter(None, map(str.strip, lines)))]
+        event.text = "".join(lines)

@@ -97,6 +97,11 @@ class EditorPane(SavingSheet):
             self.ahead.drop()
 
     @property
+    def unsaved(self) -> str:
+        """The name of what has changes that are not saved; empty when there are none."""
+        return (self._title_of_job() or "the new job") if self.is_dirty else ""
+
+    @property
     def is_in_use(self) -> bool:
         """Whether somebody works here, or is on the way."""
         return self._is_new or self.is_dirty or self.ahead.is_waiting or self.has_focus or self.has_focus_within
@@ -163,7 +168,7 @@ class EditorPane(SavingSheet):
 
     async def _ask_what_becomes_of_it(self) -> bool:
         self.ahead.drop()  # nothing that was typed for a field answers a question
-        name = self._title_of_job() or "the new job"
+        name = self.unsaved
         answer = await self.app.push_screen_wait(
             ConfirmScreen(
                 "Unsaved changes",

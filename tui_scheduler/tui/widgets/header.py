@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -87,8 +88,12 @@ class Header(Widget):
     @property
     def badge(self) -> Badge:
         """Whether all is well, as far as is known."""
-        reasons = () if self.health is None else self.health.reasons
-        return badge(opened=self.opened, stale=self.stale, trouble=self.trouble, reasons=reasons)
+        return badge(opened=self.opened, stale=self.stale, trouble=self.trouble, reasons=self.reasons)
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """Why the scheduler is not healthy, as far as is known."""
+        return () if self.health is None else self.health.reasons
 
     def render(self) -> Content:
         width = max(self.size.width - 2, 0)
