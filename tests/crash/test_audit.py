@@ -275,9 +275,14 @@ def test_what_a_dying_node_had_in_hand_may_be_lost_though_an_order_forbade_it(
     assert rules(evidence) == expected
 
 
-@pytest.mark.parametrize(("second", "expected"), [(5, []), (8, ["overtaken"])])
-def test_what_a_dying_node_had_in_hand_is_rescued_though_an_order_forbade_it(second: int, expected: list[str]) -> None:
-    story = replace(STORY, commands=(command(Action.PAUSE, 4.3, 4.4),))
+@pytest.mark.parametrize(
+    ("second", "is_resumed", "expected"), [(5, True, []), (8, True, ["overtaken"]), (5, False, ["overtaken"])]
+)
+def test_what_a_dying_node_had_in_hand_may_run_though_an_order_forbade_it_where_a_later_one_hides_that(
+    second: int, is_resumed: bool, expected: list[str]
+) -> None:
+    commands = (command(Action.PAUSE, 4.3, 4.4), *[command(Action.RESUME, 8.2, 8.3)] * is_resumed)
+    story = replace(STORY, commands=commands)
     rescued = Record("job", at(second), "succeeded", rescues=1)
     assert rules(plus(clean(story), rescued, arrival(at(second)))) == expected
 

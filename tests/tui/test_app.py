@@ -129,6 +129,18 @@ def test_what_health_complains_of_is_badged() -> None:
     play(app, scenario)
 
 
+@SIZES
+def test_what_the_badge_has_no_room_for_is_told_in_full(size: tuple[int, int]) -> None:
+    app, session = shell()
+    reasons = ("no node runs", "the history cannot be pruned: " + "very " * 20 + "full", "the clock was set back")
+    session.control.reasons = reasons
+
+    async def scenario(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: any(all(reason in toast for reason in reasons) for toast in toasts(pilot)))
+
+    play(app, scenario, size=size)
+
+
 # --- alerts
 
 

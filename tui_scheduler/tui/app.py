@@ -194,7 +194,7 @@ class SchedulerApp(App[int]):
             return
         self.main.header.trouble = session.trouble()
         header = self.main.header
-        trouble = self._troubles.pick(header.badge, header.reasons, self.desk.now())
+        trouble = self._troubles.pick(header.badge, header.reasons, self.desk.now()) if header.is_cut else None
         if trouble is not None:
             tell(self, trouble.text, title=trouble.title, severity="warning", timeout=SHOWN_S, lines=True)
         for toast in self._toasts.pick(session.alerts(), self.desk.now()):

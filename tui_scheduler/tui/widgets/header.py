@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.reactive import reactive
 from textual.timer import Timer
@@ -53,6 +54,8 @@ class Header(Widget):
         self.health: Health | None = None
         self._every = every
         self.firings = Firings()
+        self.is_cut = False
+        """Whether the badge has more to say than there is room for."""
         self._failures = 0
         self._timer: Timer | None = None
 
@@ -126,6 +129,7 @@ class Header(Widget):
 
     def _sign(self, room: int) -> Piece:
         shown = self.badge
+        self.is_cut = len(self.reasons) > 1 or cell_len(shown.text) > room
         style = f"{shown.style} bold"
         return Piece(shortened(inert(shown.text), room), -1, style)
 
