@@ -19,7 +19,7 @@ from textual.worker import WorkType
 from tui_scheduler.control.views import JobView
 from tui_scheduler.domain.errors import Invalid, NotFound, SchedulerError
 from tui_scheduler.domain.job import JobSpec
-from tui_scheduler.tui.background import begin
+from tui_scheduler.tui.background import begin, out_of_the_way
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.editor.aside import Aside
 from tui_scheduler.tui.editor.draft import NEW_JOB, Reading, read_and_check, texts_of
@@ -84,8 +84,8 @@ class JobSheet(Vertical, can_focus=True):
 
     def on_mount(self) -> None:
         self._show_title()
-        self.set_interval(TICK_S, self._tick)
-        self.set_interval(POLL_S, self._poll)
+        self.set_interval(TICK_S, lambda: out_of_the_way(self, self.desk.now(), self._tick))
+        self.set_interval(POLL_S, lambda: out_of_the_way(self, self.desk.now(), self._poll))
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _SIDE_BY_SIDE, "-beside")

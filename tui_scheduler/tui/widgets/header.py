@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from tui_scheduler.control.views import Health, Metrics
 from tui_scheduler.domain.errors import StoreUnavailable
-from tui_scheduler.tui.background import begin
+from tui_scheduler.tui.background import begin, clear_of_herd, out_of_the_way
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.fitting import Piece, fitting, shortened, total_width
 from tui_scheduler.tui.formatting import SECOND, clock_time, count, duration, inert, sparkline
@@ -60,7 +60,7 @@ class Header(Widget):
         self._timer: Timer | None = None
 
     def on_mount(self) -> None:
-        self.set_interval(1.0, self._tick)
+        self.set_interval(1.0, lambda: out_of_the_way(self, self.desk.now(), self._tick))
         self._ask_soon(0)
 
     def _tick(self) -> None:
@@ -69,7 +69,8 @@ class Header(Widget):
         self.refresh()
 
     def _ask_soon(self, seconds: float) -> None:
-        self._timer = self.set_timer(seconds, self._begin) if seconds else None
+        wait = clear_of_herd(self.desk.now(), seconds)
+        self._timer = self.set_timer(wait, self._begin) if seconds else None
         if not seconds:
             self._begin()
 

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from tui_scheduler.control.views import JobRow
 from tui_scheduler.domain.errors import SchedulerError, StoreUnavailable
 from tui_scheduler.tui.actions import Place, bindings, key_now
+from tui_scheduler.tui.background import HERD, out_of_the_way
 from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.formatting import SECOND
@@ -110,7 +111,7 @@ class JobsPane(Vertical):
         self._deeds = JobDeeds(self.app, self.desk, self.model, after=self.refresh_now, tell=self._has_come_to)
         self._lookup = JobLookup(self.app, self.desk, self.model)
         self._show_counts()
-        self.set_interval(TICK_S, self._tick)
+        self.set_interval(TICK_S, lambda: out_of_the_way(self, self.desk.now(), self._tick))
         self._work(self._feed.tick())
 
     # --- keeping up
@@ -129,8 +130,8 @@ class JobsPane(Vertical):
             self._show_counts()
         left = SECOND - self.desk.now() % SECOND
         if left < TICK_S * SECOND:
-            # The countdowns change with the second, not up to a tick later: they would stutter.
-            self.set_timer(left / SECOND, self._table.show_second)
+            # The countdowns change at one place in the second, not up to a tick later: they would stutter.
+            self.set_timer((left + HERD) / SECOND, self._table.show_second)
 
     def _listed(self, changed: bool) -> None:
         if changed:

@@ -18,6 +18,7 @@ from textual.widgets import Static
 from tui_scheduler.control.views import ExecutionView, LogCursor, LogRow
 from tui_scheduler.domain.errors import NotFound, SchedulerError, StoreUnavailable
 from tui_scheduler.tui.actions import Place, bindings, key_now
+from tui_scheduler.tui.background import clear_of_herd
 from tui_scheduler.tui.clipboard import copy_text
 from tui_scheduler.tui.desk import Desk
 from tui_scheduler.tui.execution_text import request_copied
@@ -143,7 +144,7 @@ class LogPane(Vertical):
             self._toast(str(error), bad=True)
         else:
             self._wait = EVERY_S
-        self._timer = self.set_timer(self._wait, self._ask)
+        self._timer = self.set_timer(clear_of_herd(self.desk.now(), self._wait), self._ask)
 
     async def _read(self) -> None:
         scope, cursor = self.scope, self._cursor
