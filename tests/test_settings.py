@@ -13,7 +13,7 @@ import pytest
 from tui_scheduler.api.app import BODY_LIMIT
 from tui_scheduler.domain.errors import Invalid
 from tui_scheduler.places import config_file, themes_folder
-from tui_scheduler.settings import Settings, load_settings
+from tui_scheduler.settings import Settings, hand_over, handed_over, load_settings
 from tui_scheduler.tui.keymap import read_keys
 
 README = Path(__file__).parents[1] / "README.md"
@@ -67,7 +67,7 @@ def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_every_option_can_come_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    value = {"host": "::1", "db": "x.db", "insecure_no_auth": "true", "workers": "1"}.get(name, "2048")
+    value = {"host": "::1", "db": "x.db", "insecure_no_auth": "true", "workers": "7"}.get(name, "2048")
     written = '{"jobs.create": "2048"}' if name == "keys" else value
     monkeypatch.setenv(f"TUI_SCHEDULER_{name.upper()}", written)
     assert as_written(getattr(load_settings(), name)) == value
@@ -79,8 +79,9 @@ def test_every_option_can_come_from_the_environment(name: str, monkeypatch: pyte
         ("port", "abc", "valid integer"),
         ("port", "65536", "less than or equal to 65535"),
         ("port", "-1", "greater than or equal to 0"),
-        ("workers", "2", "one process runs one engine"),
-        ("workers", "0", "one process runs one engine"),
+        ("workers", "0", "must be between 1 and 64"),
+        ("workers", "9999", "must be between 1 and 64; more processes than the machine has cores carry no more"),
+        ("workers", "two", "valid integer"),
         ("slots", "0", "greater"),
         ("drain_s", "nan", "3600"),
         ("look_ahead_ms", "1", "greater"),
@@ -133,7 +134,7 @@ def test_an_empty_file_says_nothing(content: str) -> None:
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_every_option_can_come_from_the_file(name: str) -> None:
     texts = {"host": '"::1"', "db": '"x.db"', "theme": '"linen"'}
-    value = {**texts, "insecure_no_auth": "true", "workers": "1"}.get(name, "2048")
+    value = {**texts, "insecure_no_auth": "true", "workers": "7"}.get(name, "2048")
     written = '{ "jobs.create" = "2048" }' if name == "keys" else value
     write_config(f"{name} = {written}\n")
     assert as_written(getattr(load_settings(), name)) == value.strip('"')
@@ -208,7 +209,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(monkeypatch: pytest.MonkeyPa
     [
         ("port = 65536", "less than or equal to 65535"),
         ('port = "abc"', "valid integer"),
-        ("workers = 2", "one process runs one engine"),
+        ("workers = 65", "must be between 1 and 64"),
         ("db = 3", "valid string"),
         ("drain_s = nan", "3600"),
         ("look_ahead_ms = 5000", "less than or equal to 4000"),
@@ -255,3 +256,13 @@ def test_the_example_in_the_readme_is_taken() -> None:
 def test_no_database_at_all_is_told_in_our_own_words() -> None:
     with pytest.raises(Invalid, match=r"db: must not be empty \(set by --db or TUI_SCHEDULER_DB\)"):
         load_settings(db="")
+
+
+def test_settings_are_handed_over_whatever_the_other_process_would_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_config('keep_days = 7\n[keys]\njobs.create = "C"\n')
+    settings = load_settings(db="postgresql://user:secret@host/name", drain_s=0.5, workers=3)
+    line = hand_over(settings)
+    path.write_text("nonsense")
+    monkeypatch.setenv("TUI_SCHEDULER_DRAIN_S", "9")
+    assert line.count(b"\n") == 1
+    assert handed_over(line).model_dump() == settings.model_dump()

@@ -20,6 +20,7 @@ Examples:
   tui-scheduler --demo                  the same, with jobs to try it on and a database of their own
   tui-scheduler --serve                 JSON API on http://127.0.0.1:3000
   tui-scheduler --serve --port 8080 --db /var/lib/jobs.db
+  tui-scheduler --serve --workers 2     engines in two processes, the API in a third
   tui-scheduler --serve --db postgresql://user:password@host/name
   tui-scheduler echo                    a receiver on http://127.0.0.1:3001
   tui-scheduler sample-data             four sample jobs pointed at it
@@ -59,7 +60,7 @@ def run(  # noqa: PLR0913, PLR0917 - its parameters are the options
     host: Annotated[str | None, typer.Option(help="Address to serve on [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to serve on; 0 takes a free one [default: 3000]")] = None,
     db: Db = None,
-    workers: Annotated[int | None, typer.Option(help="Engine processes [default: 1]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Engines; 2 and more in own processes [default: 1]")] = None,
     insecure_no_auth: Annotated[
         bool | None,
         typer.Option("--insecure-no-auth", help="Serve on an address others can reach, with no authentication."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final
@@ -23,6 +24,7 @@ NAME: Final = "tui-scheduler"
 PREFIX: Final = "TUI_SCHEDULER_"
 FILE: Final = "configuration file"
 DEFAULT_PORT: Final = 3000
+MOST_WORKERS: Final = 64
 _KEYS_EXAMPLE: Final = '{"jobs.create": "C"}'
 
 
@@ -61,6 +63,7 @@ class Settings(BaseSettings):
     db: Annotated[str, Field(min_length=1)] = Field(default_factory=default_database)
     """A path, or a `sqlite:///` or `postgresql://` address."""
     workers: int = 1
+    """Engine processes of a server; 1: the engine is in the server's own."""
     slots: Annotated[int, Field(ge=1, le=100_000)] = 20_000
     """How many requests a node has under way at once, at most; the limit on open files may allow fewer."""
     look_ahead_ms: Annotated[int, Field(ge=50, le=4_000)] = 2_000
@@ -100,9 +103,11 @@ class Settings(BaseSettings):
 
     @field_validator("workers")
     @classmethod
-    def _one_node(cls, workers: int) -> int:
-        if workers != 1:
-            raise ValueError("one process runs one engine for now; for more, start it several times on one PostgreSQL")
+    def _as_many_as_make_sense(cls, workers: int) -> int:
+        if not 1 <= workers <= MOST_WORKERS:
+            raise ValueError(
+                f"must be between 1 and {MOST_WORKERS}; more processes than the machine has cores carry no more"
+            )
         return workers
 
 
@@ -116,6 +121,32 @@ def _entries(table: Mapping[object, object], path: str) -> Iterator[tuple[str, s
             yield f"{path}{name}", ", ".join(value)
         else:
             raise ValueError(f'{path}{name} must be text, such as "c, F5"')
+
+
+class _HandedOver(Settings):
+    """What another process has worked out already: no environment and no file is asked."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """As given, and nothing else."""
+        return (init_settings,)
+
+
+def hand_over(settings: Settings) -> bytes:
+    """All of them as a line, for a process that runs on the same ones."""
+    return settings.model_dump_json().encode() + b"\n"
+
+
+def handed_over(line: bytes) -> Settings:
+    """The settings in a line of `hand_over`."""
+    return _HandedOver(**json.loads(line))
 
 
 def load_settings(**given: object) -> Settings:

@@ -35,8 +35,13 @@ class World:
         self.now = T
         self.woken = 0
         self.trouble: str | None = None
+        self.details: dict[str, str] = {}
         self.control = LocalControl(
-            database, now=lambda: self.now, wake=self._wake, engine_trouble=lambda: self.trouble
+            database,
+            now=lambda: self.now,
+            wake=self._wake,
+            engine_trouble=lambda: self.trouble,
+            engine_details=lambda: self.details,
         )
 
     def _wake(self) -> None:
@@ -242,6 +247,8 @@ def test_a_store_with_a_beating_engine_is_healthy(world: World) -> None:
     health = world.control.health()
     assert (health.ok, health.reasons, health.nodes, health.uptime) == (True, (), 1, 5 * SECOND)
     assert health.details == {"waiting": "0", "late": "0"}
+    world.details = {"workers": "2 of 2 up"}
+    assert world.control.health().details == {"waiting": "0", "late": "0", "workers": "2 of 2 up"}
 
 
 def test_without_an_engine_nothing_is_run(world: World) -> None:

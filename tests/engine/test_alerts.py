@@ -75,6 +75,16 @@ def test_twenty_lines_a_second_and_then_how_many_were_left_out() -> None:
     assert len(console.lines) == 61, "a second of exactly twenty leaves nothing out"
 
 
+def test_several_that_share_a_console_share_its_lines() -> None:
+    lines: list[str] = []
+    alerts = ConsoleAlerts(lines.append, lambda _seconds, _call: None, lines_a_second=3)
+    for _ in range(5):
+        alerts(ALERT)
+    alerts.close_second()
+    assert len(lines) == 4
+    assert lines[3] == "ALERT 2 more failures within a second"
+
+
 def test_what_was_left_out_is_said_also_when_nothing_follows() -> None:
     console = Console()
     console.alert(25)

@@ -22,6 +22,7 @@ from tui_scheduler.domain.execution import Outcome, OutcomeKind
 from tui_scheduler.domain.job import JobSpec, Request
 from tui_scheduler.engine.thread import EngineThread
 from tui_scheduler.engine.trial import GiveUp, Trials
+from tui_scheduler.engine.trial_thread import TrialThread
 from tui_scheduler.engine.world import Options
 from tui_scheduler.store.database import Database, open_database
 from tui_scheduler.store.history import History
@@ -49,24 +50,39 @@ def engine(database: Database) -> Iterator[EngineThread]:
     assert thread.failed is None
 
 
-async def ask(engine: EngineThread, url: str, timeout_ms: int = LONG * 1_000, **request: Any) -> Outcome:
+@pytest.fixture(params=["an engine", "no engine"])
+def sender(request: pytest.FixtureRequest) -> Iterator[EngineThread | TrialThread]:
+    """An engine's thread, or one for test requests alone where the engines are in other processes."""
+    if request.param == "an engine":
+        yield request.getfixturevalue("engine")
+        return
+    thread = TrialThread()
+    yield thread
+    thread.stop()
+
+
+async def ask(engine: EngineThread | TrialThread, url: str, timeout_ms: int = LONG * 1_000, **request: Any) -> Outcome:
     spec = JobSpec(NEVER, Request(url, **request), timeout=timeout_ms * 1_000)
     return await trio.to_thread.run_sync(engine.try_request, spec)
 
 
-async def test_a_success_comes_back_with_what_was_answered(engine: EngineThread, nursery: trio.Nursery) -> None:
+async def test_a_success_comes_back_with_what_was_answered(
+    sender: EngineThread | TrialThread, nursery: trio.Nursery
+) -> None:
     target = await targets.start(nursery, targets.answers(targets.response(b"fine", Server="x")))
-    outcome = await ask(engine, target.url)
+    outcome = await ask(sender, target.url)
     assert (outcome.kind, outcome.status, outcome.excerpt) == (OutcomeKind.RESPONSE, 200, b"fine")
     assert (b"Server", b"x") in outcome.headers
     assert outcome.started_at is not None
     assert outcome.finished_at >= outcome.started_at
 
 
-async def test_it_carries_the_headers_of_a_first_attempt(engine: EngineThread, nursery: trio.Nursery) -> None:
+async def test_it_carries_the_headers_of_a_first_attempt(
+    sender: EngineThread | TrialThread, nursery: trio.Nursery
+) -> None:
     target = await targets.start(nursery, targets.answers(targets.OK))
-    await ask(engine, target.url, headers=(("X-Tenant", "7"),))
-    await ask(engine, target.url)
+    await ask(sender, target.url, headers=(("X-Tenant", "7"),))
+    await ask(sender, target.url)
     first, second = (dict(line.partition(": ")[::2] for line in seen.decode().split("\r\n")) for seen in target.seen)
     assert (first["X-Attempt"], first["X-Tenant"]) == ("1", "7")
     assert {"X-Scheduled-At", "X-Job-Id"} <= first.keys()
@@ -81,43 +97,49 @@ async def test_nothing_of_it_is_stored(engine: EngineThread, database: Database,
         assert rows(connection, "SELECT id FROM job") == []
 
 
-async def test_an_error_of_the_target_comes_back(engine: EngineThread, nursery: trio.Nursery) -> None:
+async def test_an_error_of_the_target_comes_back(sender: EngineThread | TrialThread, nursery: trio.Nursery) -> None:
     target = await targets.start(nursery, targets.answers(targets.response(b"oh", "500 Oh")))
-    assert (await ask(engine, target.url)).status == 500
+    assert (await ask(sender, target.url)).status == 500
     assert len(target.seen) == 1, "there is no retry"
 
 
-async def test_a_target_that_is_not_there_is_refused(engine: EngineThread) -> None:
-    outcome = await ask(engine, f"http://127.0.0.1:{targets.unused_port()}/")
+async def test_a_target_that_is_not_there_is_refused(sender: EngineThread | TrialThread) -> None:
+    outcome = await ask(sender, f"http://127.0.0.1:{targets.unused_port()}/")
     assert (outcome.kind, outcome.started_at) == (OutcomeKind.REFUSED, None)
 
 
-async def test_a_target_that_does_not_answer_ends_with_the_timeout(engine: EngineThread, nursery: trio.Nursery) -> None:
+async def test_a_target_that_does_not_answer_ends_with_the_timeout(
+    sender: EngineThread | TrialThread, nursery: trio.Nursery
+) -> None:
     target = await targets.start(nursery, targets.hangs)
-    assert (await ask(engine, target.url, timeout_ms=150)).kind is OutcomeKind.TIMEOUT
+    assert (await ask(sender, target.url, timeout_ms=150)).kind is OutcomeKind.TIMEOUT
 
 
-async def test_a_certificate_that_is_not_trusted_is_said(engine: EngineThread, nursery: trio.Nursery) -> None:
+async def test_a_certificate_that_is_not_trusted_is_said(
+    sender: EngineThread | TrialThread, nursery: trio.Nursery
+) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     target = await targets.start(nursery, targets.answers(targets.OK), context)
-    outcome = await ask(engine, target.url)
+    outcome = await ask(sender, target.url)
     assert outcome.kind is OutcomeKind.TLS
     assert "not trusted" in (outcome.message or "")
-    assert (await ask(engine, target.url, tls_verify=False)).status == 200
+    assert (await ask(sender, target.url, tls_verify=False)).status == 200
 
 
-async def test_redirects_are_followed_when_asked_for(engine: EngineThread, nursery: trio.Nursery) -> None:
+async def test_redirects_are_followed_when_asked_for(sender: EngineThread | TrialThread, nursery: trio.Nursery) -> None:
     there = await targets.start(nursery, targets.answers(targets.OK))
     here = await targets.start(nursery, targets.redirects_to(there.url))
-    assert (await ask(engine, here.url, method="GET")).status == 302
-    assert (await ask(engine, here.url, method="GET", follow_redirects=True)).status == 200
+    assert (await ask(sender, here.url, method="GET")).status == 302
+    assert (await ask(sender, here.url, method="GET", follow_redirects=True)).status == 200
 
 
-async def test_what_cannot_be_sent_is_said_and_harms_nobody(engine: EngineThread, nursery: trio.Nursery) -> None:
-    assert (await ask(engine, "nonsense")).kind is OutcomeKind.NOT_SENT
+async def test_what_cannot_be_sent_is_said_and_harms_nobody(
+    sender: EngineThread | TrialThread, nursery: trio.Nursery
+) -> None:
+    assert (await ask(sender, "nonsense")).kind is OutcomeKind.NOT_SENT
     target = await targets.start(nursery, targets.answers(targets.OK))
-    assert (await ask(engine, target.url)).status == 200
+    assert (await ask(sender, target.url)).status == 200
 
 
 def test_before_an_engine_runs_and_after_it_there_is_a_clear_no(database: Database) -> None:
@@ -129,6 +151,30 @@ def test_before_an_engine_runs_and_after_it_there_is_a_clear_no(database: Databa
     thread.stop(LONG)
     with pytest.raises(Conflict, match="has ended"):
         thread.try_request(spec)
+
+
+def test_a_thread_for_trials_is_started_by_the_first_of_them_and_stopped_for_good() -> None:
+    before = threading.active_count()
+    idle = TrialThread()
+    assert threading.active_count() == before
+    idle.stop()
+    idle.stop()
+    with pytest.raises(Conflict, match="has ended"):
+        idle.try_request(JobSpec(NEVER, Request("http://127.0.0.1/")))
+    assert threading.active_count() == before
+
+
+async def test_whoever_waits_when_the_thread_for_trials_stops_is_told(nursery: trio.Nursery) -> None:
+    target = await targets.start(nursery, targets.hangs)
+    thread = TrialThread()
+
+    async def stop() -> None:
+        await _until(lambda: len(target.seen) == 1)
+        await trio.to_thread.run_sync(thread.stop)
+
+    nursery.start_soon(stop)
+    with pytest.raises(Conflict, match="before there was an answer"):
+        await ask(thread, target.url)
 
 
 async def test_whoever_waits_when_the_engine_stops_is_told(database: Database, nursery: trio.Nursery) -> None:
@@ -175,7 +221,9 @@ def test_a_bug_in_a_trial_is_its_askers_and_not_the_engines() -> None:
         Trials().ask(lambda call: call(), bug, LONG)
 
 
-async def test_a_trial_that_nobody_wants_any_more_is_cut_off(engine: EngineThread, nursery: trio.Nursery) -> None:
+async def test_a_trial_that_nobody_wants_any_more_is_cut_off(
+    sender: EngineThread | TrialThread, nursery: trio.Nursery
+) -> None:
     target = await targets.start(nursery, targets.hangs)
     unwanted: Future[None] = Future()
 
@@ -186,18 +234,18 @@ async def test_a_trial_that_nobody_wants_any_more_is_cut_off(engine: EngineThrea
     nursery.start_soon(leave)
     spec = JobSpec(NEVER, Request(target.url), timeout=10 * LONG * 1_000_000)
     with trio.fail_after(LONG), pytest.raises(Conflict, match="given up"):
-        await trio.to_thread.run_sync(engine.try_request, spec, unwanted)
+        await trio.to_thread.run_sync(sender.try_request, spec, unwanted)
 
 
 async def test_a_trial_that_nobody_wants_when_it_is_asked_for_is_not_sent(
-    engine: EngineThread, nursery: trio.Nursery
+    sender: EngineThread | TrialThread, nursery: trio.Nursery
 ) -> None:
     target = await targets.start(nursery, targets.answers(targets.OK))
     unwanted: Future[None] = Future()
     unwanted.cancel()
     with pytest.raises(Conflict, match="given up"):
-        await trio.to_thread.run_sync(engine.try_request, JobSpec(NEVER, Request(target.url)), unwanted)
-    await ask(engine, target.url)
+        await trio.to_thread.run_sync(sender.try_request, JobSpec(NEVER, Request(target.url)), unwanted)
+    await ask(sender, target.url)
     assert len(target.seen) == 1
 
 

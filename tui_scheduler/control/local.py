@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Final
 
@@ -57,7 +57,8 @@ _NO_TIMER: Final = Timer(0, None)
 
 class LocalControl:
     """`now` gives µs since the epoch; `wake` makes an engine of this process look at once; `engine_trouble` says in
-    a sentence what is wrong with that engine, None when nothing is; `try_request` sends a test request by it.
+    a sentence what is wrong with that engine, None when nothing is, and `engine_details` what else to say of it;
+    `try_request` sends a test request by it.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class LocalControl:
         wake: Callable[[], None] = lambda: None,
         engine_trouble: Callable[[], str | None] = lambda: None,
         try_request: TryRequest | None = None,
+        engine_details: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._jobs = JobStore(database)
         self._history = History(database)
@@ -77,6 +79,7 @@ class LocalControl:
         self._now = now
         self._wake = wake
         self._engine_trouble = engine_trouble
+        self._engine_details = engine_details
         self._started_at = now()
 
     def create_job(self, spec: JobSpec) -> JobView:
@@ -225,6 +228,7 @@ class LocalControl:
         found = [self._engine_trouble(), _no_node(beating), _set_back(planned, now), _behind(backlog, now)]
         reasons = tuple(reason for reason in found if reason is not None)
         details = {"waiting": str(backlog.waiting), "late": str(backlog.late) + ("+" if backlog.is_more else "")}
+        details.update(self._engine_details())
         return Health(not reasons, self._where, reasons, nodes=len(beating), uptime=uptime, details=details)
 
     def _shown(self, job: Job) -> JobView:

@@ -20,17 +20,22 @@ def _later(seconds: float, call: Callable[[], None]) -> None:
 
 
 class ConsoleAlerts:
-    """Writes alert lines by `write_line`, at most twenty a second, and one that says how many were left out.
+    """Writes alert lines by `write_line`, at most `lines_a_second`, and one that says how many were left out.
 
     From any thread. A console that is gone (`OSError`) must not end what the alert is about. `later` calls a function
     after some seconds, so that what was left out is said also when nothing follows.
     """
 
     def __init__(
-        self, write_line: Callable[[str], None], later: Callable[[float, Callable[[], None]], None] = _later
+        self,
+        write_line: Callable[[str], None],
+        later: Callable[[float, Callable[[], None]], None] = _later,
+        *,
+        lines_a_second: int = LINES_A_SECOND,
     ) -> None:
         self._write_line = write_line
         self._later = later
+        self._lines_a_second = lines_a_second
         self._guard = threading.Lock()
         self._second = 0
         self._written = 0
@@ -51,7 +56,7 @@ class ConsoleAlerts:
         if second != self._second:
             self._close()
             self._second = second
-        if self._written < LINES_A_SECOND:
+        if self._written < self._lines_a_second:
             self._written += 1
             self._write(alert_line(alert))
             return

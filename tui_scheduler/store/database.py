@@ -126,6 +126,25 @@ def open_database(url: str, *, wait_s: float = 60.0) -> Database:
     return database
 
 
+def join_database(url: str, *, wait_s: float = 60.0) -> Database:
+    """The database at `url` as another process of this program has opened it: nothing is made and nothing migrated.
+
+    Raises `Invalid` and `StoreUnavailable` as `open_database` does, also for tables of another version.
+    """
+    database = Database(url, wait_s=wait_s)
+    try:
+        with database.read() as connection:
+            if not is_up_to_date(database.dialect, connection):
+                raise StoreUnavailable(
+                    f"{database} has tables of another version of tui-scheduler by now; start the server again",
+                    transient=False,
+                )
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
 def _make_file(path: Path) -> None:
     """An empty file that only its owner may read: jobs carry credentials. SQLite gives its side files the same mode."""
     try:
