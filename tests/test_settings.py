@@ -84,6 +84,7 @@ def test_every_option_can_come_from_the_environment(name: str, monkeypatch: pyte
         ("workers", "two", "valid integer"),
         ("slots", "0", "greater"),
         ("drain_s", "nan", "3600"),
+        ("node_timeout_s", "1", "greater"),
         ("look_ahead_ms", "1", "greater"),
         ("insecure_no_auth", "perhaps", "boolean"),
         ("keys", "3", "must be a table of actions and keys"),

@@ -28,6 +28,7 @@ def make_engine(database: Database, settings: Settings, alert: Callable[[Alert],
         look_ahead=settings.look_ahead_ms * 1_000,
         slots=settings.slots,
         drain_s=settings.drain_s,
+        stale_after_s=settings.node_timeout_s,
         keep_age=int(settings.keep_days * DAY),
         keep_count=settings.keep_per_job,
     )

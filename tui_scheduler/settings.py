@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     """How long before its instant an occurrence is claimed."""
     drain_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0
     """How long a stop waits for requests under way before it lets go of them."""
+    node_timeout_s: Annotated[float, Field(ge=2, le=3_600)] = 15.0
+    """A node without a heartbeat for this long is dead to the others. The same on every node of a database: one that
+    allows itself more than the others allow it would send what they have taken from it."""
     body_limit: Annotated[int, Field(ge=1_024, le=1 << 30)] = (1 << 20) + (16 << 10)
     """Bytes of a request's body to the API: a job's own body of 1 MiB, and room for what stands around it."""
     keep_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0

@@ -51,3 +51,8 @@ def test_a_node_is_stale_after_the_patience_and_two_beats_of_the_observer(
 ) -> None:
     seen = Sighting(7, since=50.0, own_beats=10)
     assert is_stale(seen, 50.0 + seconds, 10 + own_beats, PATIENCE) is stale
+
+
+@pytest.mark.parametrize(("own_return", "stale"), [(0.0, True), (55.0, True), (55.001, False), (70.0, False)])
+def test_silence_counts_from_the_observers_own_return(own_return: float, stale: bool) -> None:
+    assert is_stale(Sighting(7, since=50.0, own_beats=10), 70.0, 20, PATIENCE, own_return) is stale

@@ -84,6 +84,25 @@ async def test_fire_is_held_while_this_node_was_silent_and_goes_on_at_its_next_h
         assert stage.transport.fired_at == [3 * SECOND]
 
 
+async def test_a_process_stopped_between_two_sends_sends_no_more_when_it_goes_on_too_late(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(stale_after_s=2.0)
+    stage.pulse.looked(START + SECOND)
+    for key in (1, 2, 3):
+        stage.firing.add(held(0, key=key))
+    fire = stage.transport.fire
+
+    def fire_and_stand_still(shot: Shot) -> None:
+        fire(shot)
+        if len(stage.transport.fired) == 2:
+            autojump_clock.jump(1.0)
+
+    monkeypatch.setattr(stage.transport, "fire", fire_and_stand_still)
+    stage.firing.fire_due()
+    assert stage.transport.bodies == ["1", "2"], "after the second one others may have had all of it"
+
+
 async def test_a_heartbeat_counts_from_the_moment_it_was_begun(autojump_clock: MockClock) -> None:
     async with firing(beats=False, stale_after_s=2.0) as stage:
         stage.firing.add(held(1_500 * MS))

@@ -2,6 +2,7 @@
 
 A node is stale when its heartbeat counter stood still for `patience` seconds on the observer's own monotonic clock
 while the observer itself committed at least two heartbeats: one that cannot write must not accuse others of silence.
+When the store was away for all of them, the first to be back counts the silence of the others from its own return.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def sight(
     return after
 
 
-def is_stale(seen: Sighting, now: float, own_beats: int, patience: float) -> bool:
-    """Whether the node stood still for too long."""
-    return now - seen.since >= patience and own_beats - seen.own_beats >= OWN_BEATS_NEEDED
+def is_stale(seen: Sighting, now: float, own_beats: int, patience: float, own_return: float = 0.0) -> bool:
+    """Whether the node stood still for too long. `own_return` is when the observer last came back from a silence of
+    its own (monotonic seconds); what went before says nothing about others.
+    """
+    return now - max(seen.since, own_return) >= patience and own_beats - seen.own_beats >= OWN_BEATS_NEEDED

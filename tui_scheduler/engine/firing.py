@@ -96,11 +96,16 @@ class Firing:
         return needed
 
     def fire_due(self) -> None:
-        """Send everything whose instant has come, as far as this node may act."""
+        """Send everything whose instant has come, as far as this node may act.
+
+        The process may be stopped between any two sends, and go on when others have long taken its work: so the
+        monotonic clock is looked at before each of them (0.1 µs).
+        """
         ready, fire, clock = self._ready, self._transport.fire, self._clock
         until = min(clock.now(), limit := self._pulse.fire_limit())
+        monotonic, fresh_until = clock.monotonic, self._pulse.fresh_until
         fired = 0
-        while ready and ready[0][0] <= until:
+        while ready and ready[0][0] <= until and monotonic() < fresh_until:
             held = heappop(ready)[3]
             if held.phase is Phase.ARMED:
                 held.phase = Phase.FIRED

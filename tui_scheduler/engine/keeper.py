@@ -83,8 +83,8 @@ class Keeper:
     async def _is_gone(self, pulse: Pulse) -> bool:
         """Dead at once when its lock is free, else when it has stood still for too long."""
         sighting, now = self._sightings[pulse.node], self._world.clock.monotonic()
-        options = self._world.options
-        if is_stale(sighting, now, self._node.pulse.beats, options.stale_after_s):
+        options, own = self._world.options, self._node.pulse
+        if is_stale(sighting, now, own.beats, options.stale_after_s, own.returned_at):
             return True
         has_begun = pulse.heartbeat > 0  # before its first heartbeat a node has claimed nothing
         stood_still = now - sighting.since >= options.lock_grace_s

@@ -20,9 +20,13 @@ class Pulse:
         self._looked_at: int | None = clock.now()
         self._news = trio.lowlevel.ParkingLot()
         self.beats = 0
+        self.returned_at = self._last_beat
+        """When it last committed a heartbeat after too long a silence (monotonic seconds); its start, if never."""
 
     def beat(self, began: float) -> None:
         """A heartbeat was committed; it counts from the moment it was begun (monotonic seconds)."""
+        if began - self._last_beat >= self._bound_s:
+            self.returned_at = began
         self._last_beat = began
         self.beats += 1
         self._news.unpark_all()
@@ -36,6 +40,11 @@ class Pulse:
     def is_fresh(self) -> bool:
         """False from half the time on after which others may declare this node dead: hold fire, claim nothing."""
         return self._clock.monotonic() - self._last_beat < self._bound_s
+
+    @property
+    def fresh_until(self) -> float:
+        """When `is_fresh` ends unless there is another heartbeat (monotonic seconds)."""
+        return self._last_beat + self._bound_s
 
     def may_fire(self, due: int) -> bool:
         """Whether what is due at `due` (µs) may be sent: every edit that binds it must have been seen."""
