@@ -61,12 +61,13 @@ class Stretch:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where a job's planning stands. `busy`: overlap is not allowed and an execution of it has not ended; `waiting`:
-    another one waits for that end already.
+    another one waits for that end already; `is_backfill`: the one that has not ended is an occurrence of long ago.
     """
 
     planned_through: int
     busy: bool = False
     waiting: bool = False
+    is_backfill: bool = False
 
 
 @dataclass(slots=True)
@@ -162,7 +163,11 @@ def _plan_one_by_one(
     horizon: int,
     limit: int,
 ) -> None:
-    """Plan a job whose executions must not overlap: at most one runs, at most one waits, the others are skipped."""
+    """Plan a job whose executions must not overlap: at most one runs, at most one waits, the others are skipped.
+
+    One waits for the end of a backfill whatever the policy: a backfill costs no occurrence that it merely holds up,
+    and is not cancelled for one either.
+    """
     due = decided.run + list(_due(spec, timetable, offset, decided.planned_through, now, limit - len(decided.run)))
     decided.run = []
     busy = standing.busy
@@ -179,7 +184,7 @@ def _plan_one_by_one(
             _skip(decided, occurrence)
         decided.replace_waiting = standing.waiting
         if busy:
-            decided.wait, decided.cancel_running = newest, True
+            decided.wait, decided.cancel_running = newest, not standing.is_backfill
         else:
             decided.run.append(newest)
         return
@@ -188,7 +193,7 @@ def _plan_one_by_one(
         if not busy:
             decided.run.append(occurrence)
             busy = True
-        elif spec.overlap is Overlap.QUEUE and not waiting:
+        elif (spec.overlap is Overlap.QUEUE or standing.is_backfill) and not waiting:
             decided.wait = occurrence
             waiting = True
         else:

@@ -52,7 +52,8 @@ LEGAL: dict[State, frozenset[State]] = {
     State.RETRYING: frozenset({State.CLAIMED, State.CANCELLED}),
 } | {final: frozenset() for final in FINAL}
 """Which state may follow which. `claimed` may end without a stored `running`: at-least-once work is sent and
-finished without a commit in between, and only a send that takes long is shown as running meanwhile."""
+finished without a commit in between, and only a send that takes long is shown as running meanwhile. One row leaves a
+final state besides: an occurrence that was skipped, when a backfill takes it over (see `store.backfills`)."""
 
 
 class Trigger(StrEnum):

@@ -7,7 +7,7 @@ Higher priority goes first, then the earlier instant. The rows of a claim are gu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
@@ -15,16 +15,17 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from tui_scheduler.domain.backfill import RANKS, is_backfill
 from tui_scheduler.domain.decisions import Occurrence, Plan, Standing, Stretch, plan
 from tui_scheduler.domain.execution import Execution, SkipReason, State, Trigger
-from tui_scheduler.domain.job import PRIORITIES, Job, Overlap
+from tui_scheduler.domain.job import Job, Overlap
 from tui_scheduler.store.admission import (
     ASK_TO_CANCEL,
     CANCEL_WAITING,
     SKIP_WAITING,
     Verdict,
     admit,
-    is_busy,
+    busy_with,
 )
 from tui_scheduler.store.catalog import Catalog, Entry
 from tui_scheduler.store.database import Database
@@ -34,10 +35,10 @@ from tui_scheduler.store.jobs import JobStore
 from tui_scheduler.store.nodes import guard_node
 from tui_scheduler.store.rows import INSERT_SKIPPED, execution_of, skipped_row
 
-# For each priority the earliest timer and the earliest waiting execution: two steps down ix_timer_due and
+# For each priority (see `RANKS`) the earliest timer and the earliest waiting execution: two steps down ix_timer_due and
 # ix_execution_waiting each. A timer whose job is busy is looked at again at its instant only (see `plan`).
 PEEK = f"""
-WITH p (priority) AS (VALUES {", ".join(f"({priority})" for priority in PRIORITIES)})
+WITH p (priority) AS (VALUES {", ".join(f"({rank})" for rank in RANKS)})
 SELECT p.priority,
   (SELECT next_fire_at FROM timer WHERE priority = p.priority AND next_fire_at <= ?
      AND (running_execution_id IS NULL OR next_fire_at <= ?) ORDER BY next_fire_at LIMIT 1),
@@ -86,6 +87,7 @@ UPDATE execution SET state = 'claimed', node_id = ?, claim_no = claim_no + 1, at
   sent_once = NULL
 WHERE id = ? AND state IN ('pending', 'retrying')
 """
+BEGIN_BACKFILL = "UPDATE execution SET fire_at = ? WHERE id = ?"
 CANCEL_ORPHAN = """
 UPDATE execution SET state = 'cancelled', finished_at = ?, error = 'the job was purged', next_attempt_at = NULL
 WHERE id = ? AND state IN ('pending', 'retrying')
@@ -94,6 +96,9 @@ START = """
 UPDATE execution SET state = 'running', sent_once = TRUE
 WHERE id = ? AND claim_no = ? AND node_id = ? AND state IN ('claimed', 'running') AND NOT cancel_requested
 """
+
+MANY = 1_000_000
+"""More backfills than anybody claims at once."""
 
 
 class Claim(NamedTuple):
@@ -144,27 +149,34 @@ class ClaimStore:
         self._jobs = JobStore(database)
         self.catalog = catalog or Catalog()
 
-    def has_due(self, now: int, horizon: int) -> bool:
+    def has_due(self, now: int, horizon: int, backfills: int = MANY) -> bool:
         """Whether a claim up to `horizon` (µs) would find anything. Read-only, takes no lock."""
         with self._database.read() as connection:
             return any(
-                timer is not None or waiting is not None
-                for _, timer, waiting in rows(connection, PEEK, horizon, now, horizon)
+                (timer is not None or waiting is not None) and (backfills > 0 or not is_backfill(rank))
+                for rank, timer, waiting in rows(connection, PEEK, horizon, now, horizon)
             )
 
-    def claim(self, node: int, now: int, horizon: int, slots: int) -> Claimed:
-        """Plan and claim what is due at or before `horizon` for `node`, at most `slots` executions.
+    def claim(self, node: int, now: int, horizon: int, slots: int, backfills: int = MANY) -> Claimed:
+        """Plan and claim what is due at or before `horizon` for `node`, at most `slots` executions, at most `backfills`
+        of them backfills.
 
         Raises `NodeFenced` when the node has been declared dead; nothing is claimed then.
         """
         drafts = _Drafts()
         with self._database.write() as connection:
             guard_node(connection, node, self._database.kind)
-            for priority, timer, waiting in rows(connection, PEEK, horizon, now, horizon):
-                if drafts.taken >= slots:
+            for rank, timer, waiting in rows(connection, PEEK, horizon, now, horizon):
+                before = drafts.taken
+                if before >= slots:
                     break
-                if timer is not None or waiting is not None:
-                    self._draft(connection, drafts, priority, now, horizon, slots)
+                if timer is None and waiting is None:
+                    continue
+                if is_backfill(rank):
+                    self._draft(connection, drafts, rank, now, horizon, min(slots, before + backfills))
+                    backfills -= drafts.taken - before
+                else:
+                    self._draft(connection, drafts, rank, now, horizon, slots)
             return self._write(connection, drafts, node, now)
 
     def start(self, node: int, held: Iterable[tuple[int, int]]) -> set[int]:
@@ -183,6 +195,8 @@ class ClaimStore:
         """Go through one priority's timers and waiting executions in the order of their instants."""
         lock = self._database.dialect.lock_rows
         free = slots - drafts.taken
+        if free <= 0:
+            return
         lock_e = lock.replace("UPDATE", "UPDATE OF e")
         waiting = rows(connection, DUE_WAITING + lock_e, priority, horizon, free)
         timers = rows(connection, DUE_TIMERS + lock, priority, horizon, now, free)
@@ -273,7 +287,9 @@ class ClaimStore:
         run_many(connection, CANCEL_ORPHAN, drafts.orphans)
         again = [(node, entry.job.version, row.id) for entry, row in drafts.again]
         complete &= run_many(connection, CLAIM_WAITING, again) == len(again)
-        claimed.claims.extend(_claim_again(entry, row) for entry, row in drafts.again)
+        claimed.claims.extend(_claim_again(entry, row, now) for entry, row in drafts.again)
+        begun = [(now, row.id) for _, row in drafts.again if _begins_backfill(row)]
+        run_many(connection, BEGIN_BACKFILL, begun)
         if not complete:
             # A backfill had the occurrence first; or what waited gave way to a newer occurrence in this transaction.
             claimed.claims = [c for c in claimed.claims if rows(connection, STILL_TAKEN, c.execution.key, node)]
@@ -287,9 +303,12 @@ class ClaimStore:
 def _standing(connection: Connection, job: Job, row: Any, now: int) -> Standing:
     """Whether an execution of the job is under way; one that waits for a retry gives way to `cancel` at once."""
     running = row.running_execution_id
-    if not is_busy(connection, running):
+    busy = busy_with(connection, running)
+    if busy is None:
         return Standing(row.planned_through)
     waiting = bool(rows(connection, WAITER, job.key))
+    if busy is Trigger.BACKFILL:
+        return Standing(row.planned_through, busy=True, waiting=waiting, is_backfill=True)
     gives_way = job.spec.overlap is Overlap.CANCEL
     if gives_way and run(connection, CANCEL_WAITING, now, "cancelled: a newer occurrence is due", running):
         return Standing(row.planned_through, waiting=waiting)
@@ -309,5 +328,14 @@ def _waiter_row(key: int, entry: Entry, occurrence: Occurrence) -> Values:
     return (key, job.key, job.version, at, occurrence.fire_at, at, job.spec.priority)
 
 
-def _claim_again(entry: Entry, row: Any) -> Claim:
-    return Claim(execution_of(row).claim(), entry, row.next_attempt_at)
+def _claim_again(entry: Entry, row: Any, now: int) -> Claim:
+    execution = execution_of(row).claim()
+    if _begins_backfill(row):
+        execution = replace(execution, fire_at=now)
+    due = row.next_attempt_at
+    return Claim(execution, entry, max(due, now) if execution.trigger is Trigger.BACKFILL else due)
+
+
+def _begins_backfill(row: Any) -> bool:
+    """A backfill is due when its turn has come: how long it waited for that is no drift."""
+    return bool(row.trigger == Trigger.BACKFILL) and row.started_at is None

@@ -41,11 +41,15 @@ UPDATE timer SET job_version = ?, priority = ?, planned_through = ?, next_fire_a
 """
 RELEASE_TIMER = "UPDATE timer SET running_execution_id = NULL WHERE job_id = ?"
 
-# ix_execution_waiting_job: what waits of one job, a handful unless it is being backfilled.
+# ix_execution_waiting_job: what waits of one job, a handful apart from its backfills.
 PLANNED_OF = """
 SELECT id, scheduled_for, fire_at FROM execution
 WHERE job_id = ? AND state IN ('pending', 'retrying') AND state = 'pending' AND trigger = 'schedule' AND attempt = 0
   AND fire_at > ?
+"""
+PRESENT_OF = """
+SELECT id FROM execution
+WHERE job_id = ? AND state IN ('pending', 'retrying') AND trigger IN ('schedule', 'manual', 'replay')
 """
 WAITING_OF = "SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying')"
 REPRIORITIZE = "UPDATE execution SET priority = ? WHERE id = ? AND state IN ('pending', 'retrying') AND priority <> ?"
@@ -252,7 +256,7 @@ class _Edit:
         position = (timer.planned_through, timer.next_fire_at)
         run(self._connection, WRITE_TIMER, written.version, priority, *position, written.key)
         if priority != self.job.spec.priority:
-            waiting = [(priority, key, priority) for key in self._waiting(WAITING_OF)]
+            waiting = [(priority, key, priority) for key in self._waiting(PRESENT_OF)]
             run_many(self._connection, REPRIORITIZE, waiting)
         if written.spec.overlap is Overlap.ALLOW and self.job.spec.overlap is not Overlap.ALLOW:
             # Nobody looks at the end of the one under way any more.

@@ -11,15 +11,18 @@ from sqlalchemy import Connection
 
 from tui_scheduler.domain.errors import Conflict, NotFound
 from tui_scheduler.domain.execution import State, Trigger
-from tui_scheduler.domain.job import JobState
+from tui_scheduler.domain.job import JobState, Overlap
 from tui_scheduler.store import edits
-from tui_scheduler.store.admission import ASK_TO_CANCEL, CANCEL_WAITING
+from tui_scheduler.store.admission import ASK_TO_CANCEL, CANCEL_WAITING, is_busy
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.handover import LOCK_TIMER, free_job
 from tui_scheduler.store.history import ExecutionRecord, read_executions
 from tui_scheduler.store.hot import rows, run
 from tui_scheduler.store.ids import execution_key, id_ms
 from tui_scheduler.store.jobs import INSERT_MANUAL
+
+# Primary key.
+OVERLAP_OF: Final = "SELECT overlap FROM job WHERE id = ?"
 
 ON_REQUEST: Final = "cancelled on request"
 
@@ -41,7 +44,7 @@ class RunStore:
             if State(locked.state).is_final:
                 raise Conflict(f"there is nothing to cancel: the execution has ended ({locked.state})")
             if run(connection, CANCEL_WAITING, now, ON_REQUEST, locked.key):
-                if timers and timers[0].running_execution_id == locked.key:
+                if timers and self._frees(connection, locked, timers[0].running_execution_id):
                     free_job(connection, locked.job_key, now)
             else:
                 run(connection, ASK_TO_CANCEL, locked.key)
@@ -64,6 +67,13 @@ class RunStore:
             run(connection, INSERT_MANUAL, *made, job.spec.priority, now)
             (record,) = read_executions(connection, key)
         return record
+
+    def _frees(self, connection: Connection, ended: ExecutionRecord, running: int | None) -> bool:
+        """Whether the end of what waited lets another one of its job go: its turn had come, or kept others waiting."""
+        if ended.trigger != Trigger.BACKFILL or running == ended.key:
+            return running == ended.key
+        (job,) = rows(connection, OVERLAP_OF, ended.job_key)
+        return job.overlap != Overlap.ALLOW and not is_busy(connection, running)
 
     def _find(self, connection: Connection, public_id: str) -> ExecutionRecord:
         """Read without a lock: it says which timer comes first."""

@@ -158,6 +158,9 @@ class ExecutionRow(SQLModel, table=True):
         Index(
             "ix_execution_waiting_job",
             "job_id",
+            "trigger",
+            "next_attempt_at",
+            "scheduled_for",
             sqlite_where=text(WAITING),
             postgresql_where=text(WAITING),
         ),

@@ -71,8 +71,6 @@ CREATE INDEX ix_execution_unfinished ON execution (node_id) WHERE state IN ('cla
 
 CREATE INDEX ix_execution_waiting ON execution (priority, next_attempt_at) WHERE state IN ('pending', 'retrying');
 
-CREATE INDEX ix_execution_waiting_job ON execution (job_id) WHERE state IN ('pending', 'retrying');
-
 CREATE TABLE job (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	public_id TEXT NOT NULL, 
@@ -173,4 +171,6 @@ CREATE TABLE token (
 
 CREATE INDEX ix_timer_failing ON timer (job_id) WHERE failures > 0;
 
-CREATE INDEX ix_execution_failed ON execution (finished_at) WHERE state IN ('failed', 'lost')
+CREATE INDEX ix_execution_failed ON execution (finished_at) WHERE state IN ('failed', 'lost');
+
+CREATE INDEX ix_execution_waiting_job ON execution (job_id, "trigger", next_attempt_at, scheduled_for) WHERE state IN ('pending', 'retrying')
