@@ -11,9 +11,11 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.engine.stage import MS, ORIGIN, SECOND, Stage
-from tui_scheduler.engine.claimer import Claimer
+from tui_scheduler.domain.backfill import rank_of
+from tui_scheduler.engine.claimer import MOST_BACKFILLS, Claimer
 from tui_scheduler.engine.follower import Follower
 from tui_scheduler.engine.settling import Settling
+from tui_scheduler.store.backfills import BackfillStore
 from tui_scheduler.store.nodes import NodeFenced
 from tui_scheduler.store.records import Record
 
@@ -115,6 +117,22 @@ async def test_no_more_is_claimed_than_there_are_slots(autojump_clock: MockClock
         assert len(stage.node.hand) == 10
 
 
+async def test_of_a_backfill_no_more_is_in_hand_than_leaves_room_for_the_present(autojump_clock: MockClock) -> None:
+    async with claiming() as stage:
+        job = stage.job("0 0 0 1 1 *")
+        first = stage.clock.now() - 400 * SECOND
+        instants = [first + number * SECOND for number in range(250)]
+        BackfillStore(stage.database).add(job.id, instants, stage.clock.now(), rank_of(9))
+        present = stage.job(AT_3)
+        await trio.sleep(3.5)
+        assert len(stage.node.hand) == MOST_BACKFILLS + 1
+        assert present.key in {held.execution.job_key for held in stage.node.hand}
+        for held in list(stage.node.hand):
+            stage.node.hand.release(held.execution.key, held.execution.claim_no)
+        await trio.sleep(0.2)
+        assert stage.node.hand.backfills == len(stage.node.hand) == MOST_BACKFILLS
+
+
 async def test_work_that_somebody_else_takes_first_is_not_asked_for_without_end(autojump_clock: MockClock) -> None:
     async with claiming() as stage:
         stage.stores.claims.has_due = has_due  # type: ignore[method-assign]
@@ -122,7 +140,7 @@ async def test_work_that_somebody_else_takes_first_is_not_asked_for_without_end(
         assert 90 <= stage.calls.count("claim") <= 105
 
 
-def has_due(now: int, horizon: int) -> bool:
+def has_due(now: int, horizon: int, backfills: int = 0) -> bool:
     return True
 
 

@@ -282,7 +282,7 @@ async def test_what_was_claimed_by_a_commit_whose_answer_was_lost_is_not_forgott
 async def test_a_bug_surfaces_and_ends_the_engine(autojump_clock: MockClock) -> None:
     stage = Stage()
 
-    def has_due(now: int, horizon: int) -> bool:
+    def has_due(now: int, horizon: int, backfills: int = 0) -> bool:
         raise ZeroDivisionError
 
     stage.stores.claims.has_due = has_due  # type: ignore[method-assign]

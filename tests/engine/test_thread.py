@@ -236,7 +236,7 @@ def test_an_engine_that_dies_later_is_told(file: Database, monkeypatch: pytest.M
     thread = EngineThread(file, Options(), lambda alert: None)
     thread.start()
 
-    def has_due(self: ClaimStore, now: int, horizon: int) -> bool:
+    def has_due(self: ClaimStore, now: int, horizon: int, backfills: int = 0) -> bool:
         raise ZeroDivisionError
 
     monkeypatch.setattr(ClaimStore, "has_due", has_due)

@@ -15,6 +15,10 @@ from tui_scheduler.store.claims import Claim, Claimed
 WARM_AHEAD = 300_000
 """µs before a firing at which its connection should be open."""
 
+MOST_BACKFILLS = 100
+"""Backfills in hand at once: thousands of them would be a herd of their own, for this node and for their target. They
+leave the slots to what is due now, and a target that is slow sets their pace."""
+
 _ARM_AT_ONCE = 32
 """Armed without letting other tasks run: about half a millisecond."""
 
@@ -68,20 +72,21 @@ class Claimer:
             await self._give_back_unknown()
         now = self._world.clock.now()
         horizon = now + self._world.options.look_ahead
-        has_due: bool = await self._world.hop(self._world.stores.claims.has_due, now, horizon)
+        backfills = max(MOST_BACKFILLS - self._node.hand.backfills, 0)
+        has_due: bool = await self._world.hop(self._world.stores.claims.has_due, now, horizon, backfills)
         more = False
         if has_due and self._node.hand.free and self._node.pulse.is_fresh:
-            more = await self._claim()
+            more = await self._claim(backfills)
         self._warm()
         return more and self._node.hand.free > 0
 
-    async def _claim(self) -> bool:
+    async def _claim(self, backfills: int) -> bool:
         options, now = self._world.options, self._world.clock.now()
         wanted = min(self._node.hand.free, options.claim_batch)
         self._follower.claim_begins()
         self._is_unsure = True
         claimed: Claimed = await self._world.hop(
-            self._world.stores.claims.claim, self._node.key, now, now + options.look_ahead, wanted
+            self._world.stores.claims.claim, self._node.key, now, now + options.look_ahead, wanted, backfills
         )
         self._is_unsure = False
         self._node.counters.skipped += claimed.skipped

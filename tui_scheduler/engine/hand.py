@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import Enum
 
-from tui_scheduler.domain.execution import Execution
+from tui_scheduler.domain.execution import Execution, Trigger
 from tui_scheduler.engine.transport import Shot
 from tui_scheduler.store.catalog import Entry
 
@@ -42,6 +42,7 @@ class Hand:
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._held: dict[int, Held] = {}
+        self._backfills: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -54,8 +55,15 @@ class Hand:
         """How many more may be claimed: work that is not recorded yet counts, which is the back-pressure."""
         return max(self._slots - len(self._held), 0)
 
+    @property
+    def backfills(self) -> int:
+        """How many of those in hand are backfills."""
+        return len(self._backfills)
+
     def take(self, held: Held) -> None:
         self._held[held.execution.key] = held
+        if held.execution.trigger is Trigger.BACKFILL:
+            self._backfills.add(held.execution.key)
 
     def get(self, key: int) -> Held | None:
         return self._held.get(key)
@@ -65,6 +73,7 @@ class Hand:
         held = self._held.get(key)
         if held is not None and held.execution.claim_no == claim_no:
             del self._held[key]
+            self._backfills.discard(key)
 
     def drop(self, held: Held) -> None:
         """Let go of an execution that is not to be sent from here."""
