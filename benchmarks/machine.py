@@ -52,25 +52,32 @@ def commit() -> str:
         return "unknown"
 
 
-def pin(core: int | None, pid: int = 0) -> None:
-    """Keep a process on one core, where the system can and the core is ours to use; otherwise leave it be.
+Cores = int | frozenset[int] | None
+"""One core, or several; None: wherever the system puts it."""
+
+
+def pin(cores: Cores, pid: int = 0) -> None:
+    """Keep a process on a core, where the system can and the core is ours to use; otherwise leave it be.
 
     Only the thread that is named by `pid` is moved, so this comes before a process starts others.
     """
-    if core is not None and hasattr(os, "sched_setaffinity"):
+    if cores is not None and hasattr(os, "sched_setaffinity"):
         with suppress(OSError):
-            os.sched_setaffinity(pid, {core})
+            os.sched_setaffinity(pid, {cores} if isinstance(cores, int) else cores)
 
 
 @cache
-def cores_for_measuring() -> tuple[int | None, int | None]:
-    """A core for what is measured, another for the target and everything else; (None, None) if there is but one.
+def all_cores() -> frozenset[int] | None:
+    """Those this process may use, or None where the system does not say.
 
-    The first answer stands: once this process has kept itself to the second core, it sees no other.
+    The first answer stands: once this process has kept itself to one of them, it sees no other.
     """
-    if not hasattr(os, "sched_getaffinity"):
-        return None, None
-    usable = sorted(os.sched_getaffinity(0))
+    return frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def cores_for_measuring() -> tuple[int | None, int | None]:
+    """A core for what is measured, another for the target and everything else; (None, None) if there is but one."""
+    usable = sorted(all_cores() or ())
     return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
 
 

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from subprocess import PIPE
 
 from benchmarks.arrivals import Arrival, read_log
-from benchmarks.machine import pin
+from benchmarks.machine import Cores, pin
 
 CHECKOUT = Path(__file__).parent.parent
 LISTENING = "listening on http://"
@@ -45,12 +45,10 @@ class Target:
 
 
 @contextmanager
-def running_receiver(log: Path, *, cpu: int | None = None, status: int = 200, port: int = 0) -> Iterator[Target]:
+def running_receiver(log: Path, *, cpu: Cores = None, status: int = 200, port: int = 0) -> Iterator[Target]:
     """A receiver in a process of its own, stopped (and its log complete) when the block ends."""
     arguments = ["--log", str(log), "--port", str(port), "--status", str(status)]
-    if cpu is not None:
-        arguments += ["--cpu", str(cpu)]
-    with running([sys.executable, "-m", "benchmarks.receiver", *arguments]) as process:
+    with running([sys.executable, "-m", "benchmarks.receiver", *arguments], cpu=cpu) as process:
         line = wait_for_line(process, LISTENING, seconds=20)
         yield Target(process.pid, port_in(line), log)
 
@@ -59,7 +57,7 @@ def running_receiver(log: Path, *, cpu: int | None = None, status: int = 200, po
 def running(
     command: Sequence[str],
     *,
-    cpu: int | None = None,
+    cpu: Cores = None,
     patience: float = 15,
     errors: Path | None = None,
     environment: Mapping[str, str] | None = None,

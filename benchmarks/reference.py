@@ -40,6 +40,7 @@ from sqlalchemy import (
 )
 
 from benchmarks.machine import raise_open_files_limit
+from benchmarks.offers import offered
 from benchmarks.scenarios import SECOND, Scenario, Shape, parse
 
 LOOK_AHEAD = 600_000
@@ -114,7 +115,7 @@ class Ledger:
         self._port = port
         METADATA.create_all(self._engine)
         with self._engine.begin() as connection:
-            timers = [{"id": i, "next_at": start + phase} for i, phase in enumerate(scenario.phases())]
+            timers = [{"id": i, "next_at": start + job.phase} for i, job in enumerate(offered(scenario))]
             connection.execute(insert(TIMER), timers)
 
     def claim(self, horizon: int) -> list[Armed]:

@@ -1,11 +1,10 @@
-"""What is offered: how many jobs, when in the second each fires, and what performance.md wants of it.
+"""What is offered, by name: the shape of the load, its size, how it is gone through, what performance.md wants of it.
 
-Instants and durations are µs; every job of every scenario fires once a second.
+Instants and durations are µs. Which jobs a shape is made of is said in `offers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -15,13 +14,28 @@ MILLISECOND = 1_000
 
 
 class Shape(StrEnum):
+    """The number behind a name counts jobs, or requests a second for `api`."""
+
     HERD = "herd"
     """All at the full second: cron has whole seconds, so this is what real load looks like."""
     SPREAD = "spread"
     """Evenly over the second, to the ms (`@every 1s` is anchored at the job's creation, to the ms)."""
-
-
-SCHEDULES = {Shape.HERD: "* * * * * *", Shape.SPREAD: "@every 1s"}
+    BACKLOG = "backlog"
+    """A minute of `spread` that was missed while the program was down, beside 100 a second of the first priority."""
+    IDLE = "idle"
+    """Stored jobs that are not due for long, and ten a second that are."""
+    SLOW = "slow"
+    """Targets that take 1 to 30 s, that many requests under way at any time, beside `light`."""
+    HANGING = "hanging"
+    """Targets that never answer, that many requests under way at any time, beside `light`."""
+    FAILING = "failing"
+    """A quarter of the targets answers 500, a quarter hangs for longer than is waited, and all of these are retried."""
+    OVERLOAD = "overload"
+    """More than can be done for a minute, beside 100 a second of the first priority; then it is made up for."""
+    NODES = "nodes"
+    """More than one engine process can do, by one and by two over one store."""
+    API = "api"
+    """That many requests to the API a second, a tenth of them writing, beside 2,000 firings a second."""
 
 
 class Planned(NamedTuple):
@@ -46,6 +60,40 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """How a shape is gone through, in seconds; a short run (`--smoke`) takes `missed` and `lasts` down to 3.
+
+    `missed`: for how long its jobs were due before the program starts. `warm_up`, `seconds`: at least. `settling`: how
+    long to wait after the window for what is still to arrive. `lasts`: how long what stands beside goes on, from the
+    first full second (0: to the end). `records`: what is due is finished at once, so that it can be asked after.
+    `asks`: requests to the API a second meanwhile. `waits`: nothing is due before the program is up. `shares_cores`:
+    program and target together have all cores, instead of one each.
+    """
+
+    missed: int = 0
+    warm_up: int = 0
+    seconds: int = 0
+    settling: float = 15.0
+    lasts: int = 0
+    records: bool = True
+    asks: float = 0.0
+    waits: bool = True
+    shares_cores: bool = False
+
+
+COURSES = {
+    Shape.BACKLOG: Course(missed=60, warm_up=1, settling=180, records=False, waits=False),
+    Shape.IDLE: Course(waits=False),
+    Shape.SLOW: Course(warm_up=12, settling=3, records=False),
+    Shape.HANGING: Course(warm_up=12, settling=3, records=False),
+    Shape.FAILING: Course(warm_up=10, settling=30, records=False),
+    Shape.OVERLOAD: Course(warm_up=5, seconds=55, lasts=60, settling=400, records=False, asks=5),
+    Shape.NODES: Course(settling=3, records=False, shares_cores=True),
+    Shape.API: Course(shares_cores=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """`count` jobs of one shape; `name` is how it is asked for and shown."""
 
@@ -54,18 +102,22 @@ class Scenario:
     count: int
 
     @property
-    def schedule(self) -> str:
-        return SCHEDULES[self.shape]
-
-    def phases(self) -> list[int]:
-        """When in its second each job fires."""
-        if self.shape is Shape.HERD:
-            return [0] * self.count
-        return [i * SECOND // self.count // MILLISECOND * MILLISECOND for i in range(self.count)]
-
-    @property
     def reach(self) -> Reach | None:
         return REACH.get(self.name)
+
+    @property
+    def course(self) -> Course:
+        return COURSES.get(self.shape, Course())
+
+    @property
+    def requests(self) -> float:
+        """To the API, a second."""
+        return float(self.count) if self.shape is Shape.API else self.course.asks
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is of the kind that the reference and the peers can do, too."""
+        return self.shape in {Shape.HERD, Shape.SPREAD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +137,8 @@ REACH = {
     "herd:5000": Reach(130 * MILLISECOND, in_time=True),
     "herd:10000": Reach(250 * MILLISECOND, in_time=True),
     "spread:5000": Reach(20 * MILLISECOND, history=2_000_000),
+    "slow:5000": Reach(2 * MILLISECOND),
+    "hanging:5000": Reach(2 * MILLISECOND),
 }
 UI_REACH = {
     "light": Reach(5 * MILLISECOND),
@@ -96,22 +150,15 @@ CPU_REACH_US = 200
 """Per firing, all in, with 2 million rows of history."""
 
 LIGHT = Scenario("light", Shape.SPREAD, 100)
-USUAL = ("light", "herd:1000", "herd:3000", "herd:5000", "spread:5000")
-SMOKE = ("light", "herd:50", "spread:50")
+MOST = 2_000_000
+NAMES = f"light|{'|'.join(f'{shape}:N' for shape in Shape)}"
 
 
 def parse(text: str) -> Scenario:
-    """`light`, `herd:3000` or `spread:5000`. Raises ValueError for anything else."""
+    """`light`, `herd:3000`, `idle:1000000` and so on. Raises ValueError for anything else."""
     if text == LIGHT.name:
         return LIGHT
     shape, _, count = text.partition(":")
-    if not count.replace("_", "").isdigit() or not 0 < int(count) <= 100_000:
-        raise ValueError(f"{text!r}: a scenario is light, herd:N or spread:N")
+    if not count.replace("_", "").isdigit() or not 0 < int(count) <= MOST:
+        raise ValueError(f"{text!r}: a scenario is one of {NAMES}, N up to {MOST:,}")
     return Scenario(f"{Shape(shape)}:{int(count)}", Shape(shape), int(count))
-
-
-def occurrences(phases: Sequence[tuple[str, int]], window: Window) -> Iterator[Planned]:
-    """Everything that jobs firing once a second at these phases are to do in the window."""
-    for second in range(window.start, window.end, SECOND):
-        for job_id, phase in phases:
-            yield Planned(job_id, second + phase)

@@ -25,10 +25,14 @@ from statistics import median
 
 import pyte
 
-from benchmarks import report, scenarios, subjects
+from benchmarks import report, scenarios
 from benchmarks.machine import cores_for_measuring, describe, pin, raise_open_files_limit
-from benchmarks.measure import Terms, measure
+from benchmarks.measure import measure
+from benchmarks.offers import offered
 from benchmarks.processes import running_receiver
+from benchmarks.program import create_jobs, scheduler, with_ui
+from benchmarks.scenarios import SECOND
+from benchmarks.subjects import Terms
 from benchmarks.terminal import Terminal
 from tui_scheduler.domain.job import JobSpec, Request
 from tui_scheduler.store.database import open_database
@@ -151,10 +155,11 @@ def measure_busy_hands(scenario: scenarios.Scenario, rounds: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="tui-scheduler-ui-") as temporary:
         path = Path(temporary) / "jobs.db"
         with running_receiver(Path(temporary) / "arrivals.log", cpu=cores_for_measuring()[1]) as target:
-            start = subjects.soon(scenario)
+            offers = offered(scenario)
+            start = int(time.time() + 5 + len(offers) / 1_000) * SECOND
             database = open_database(str(path))
             try:
-                subjects.create_jobs(database, scenario, target.url, start)
+                create_jobs(database, offers, target.url, start)
             finally:
                 database.close()
             with program(path, Path(temporary)) as screen:
@@ -183,8 +188,8 @@ def fill(path: Path, jobs: int) -> None:
 
 def measure_load(scenario: scenarios.Scenario, terms: Terms) -> tuple[float, float]:
     """Shares of a core: the program without its UI, and with it, under the same firings."""
-    without = measure(report.PROGRAM, subjects.scheduler, scenario, terms)
-    with_it = measure(report.WITH_UI, subjects.with_ui, scenario, terms)
+    without = measure(report.PROGRAM, scheduler, scenario, terms)
+    with_it = measure(report.WITH_UI, with_ui, scenario, terms)
     print(report.table([without, with_it]))
     return without.load.cpu_seconds / without.window.seconds, with_it.load.cpu_seconds / with_it.window.seconds
 

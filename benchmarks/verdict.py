@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from benchmarks.arrivals import Arrival
@@ -31,7 +31,7 @@ class Delivery:
 
     `skipped`: recorded so, with a reason. `behind`: not arrived, but the store knows that they are to be: a scheduler
     with more to do than it can. `lost`: neither arrived, nor skipped, nor to come. `duplicates`: arrivals beyond the
-    first of an occurrence. `unplanned`: arrivals in the window of what was never to be. `stamped`: arrivals with the
+    first of an attempt. `unplanned`: arrivals in the window of what was never to be. `stamped`: arrivals with the
     kernel's time. `per_second`: arrivals inside the window, by the receiver's clock.
     """
 
@@ -63,8 +63,12 @@ def delivery(
     skipped: frozenset[Planned],
     to_come: frozenset[Planned],
     window: Window,
+    counted: Window | None = None,
 ) -> Delivery:
-    """`skipped` and `to_come`: what the store said of them when the program had stopped."""
+    """`skipped` and `to_come`: what the store said of them when the program had stopped. `counted`: the window of
+    `per_second`, if that is another one."""
+    counted = counted or window
+    arrivals = list(arrivals)
     planned = set(plan)
     in_window = [arrival for arrival in arrivals if arrival.scheduled_at in window]
     counts = Counter(map(occurrence_of, in_window))
@@ -77,10 +81,10 @@ def delivery(
         skipped=len(planned & skipped - arrived),
         behind=len(planned & to_come - arrived),
         lost=len(planned - arrived - skipped - to_come),
-        duplicates=sum(counts[each] - 1 for each in arrived),
+        duplicates=sum(counts[each] for each in arrived) - attempts_in(in_window, arrived),
         unplanned=sum(count for each, count in counts.items() if each not in planned),
         stamped=sum(first[each].kernel_at is not None for each in arrived),
-        per_second=sum(arrival.arrived_at in window for arrival in in_window) / window.seconds,
+        per_second=sum(arrival.arrived_at in counted for arrival in arrivals) / counted.seconds,
         drift=spread_of(drifts) if drifts else None,
     )
 
@@ -113,6 +117,11 @@ def still_due(
 
 def occurrence_of(arrival: Arrival) -> Planned:
     return Planned(arrival.job_id or "", arrival.scheduled_at or 0)
+
+
+def attempts_in(arrivals: Iterable[Arrival], of: Set[Planned]) -> int:
+    """How many different attempts of these occurrences arrived."""
+    return len({(each, arrival.attempt) for arrival in arrivals if (each := occurrence_of(arrival)) in of})
 
 
 def first_arrivals(arrivals: Iterable[Arrival]) -> dict[Planned, Arrival]:

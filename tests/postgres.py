@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
@@ -56,21 +56,38 @@ _SETTINGS: Final = (
 
 
 class PostgresServer:
-    def __init__(self) -> None:
+    """`settings` are the server's, `name=value`; `copy_of` is the data of another, stopped, to begin with."""
+
+    def __init__(self, settings: Sequence[str] = _SETTINGS, copy_of: Path | None = None) -> None:
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="tui-pg-", dir="/tmp"))  # short: a socket's path has 107 bytes
         self._data = self.folder / "data"
         self._identity = _unprivileged()
         if self._identity:
             os.chown(self.folder, self._identity["user"], self._identity["group"])
         self._programs = self._find_programs()
+        self._shell: subprocess.Popen[bytes] | None = None
+        if copy_of is not None:
+            subprocess.run(["cp", "-a", str(copy_of), str(self._data)], check=True)  # with its owner
+            self.start()
+            return
         self._run("initdb", "-D", self._data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         (self._data / "pg_hba.conf").write_text(f"local all {WITH_PASSWORD} scram-sha-256\nlocal all all trust\n")
-        self._shell: subprocess.Popen[bytes] | None = None
         self.start()
         self.execute(f"CREATE ROLE {WITH_PASSWORD} LOGIN PASSWORD '{PASSWORD}'")
 
+    @property
+    def data(self) -> Path:
+        """Its files, to be copied while it is stopped."""
+        return self._data
+
+    @property
+    def pid(self) -> int | None:
+        """Of a process whose descendants are the server's; None while it is stopped."""
+        return self._shell.pid if self._shell else None
+
     def start(self) -> None:
-        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+        settings = [part for setting in self._settings for part in ("-c", setting)]
         server = [str(part) for part in (self._programs / "postgres", "-D", self._data, "-k", self.folder, *settings)]
         with (self.folder / "log").open("ab") as log:
             self._shell = shell = subprocess.Popen(

@@ -15,13 +15,15 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.arrivals import Arrival, parse_line, read_log
 from benchmarks.http import BadRequest, answer, parse_head
-from benchmarks.measure import Load, Result, Terms, median
+from benchmarks.measure import Load, Result, median
+from benchmarks.offers import Timetable, occurrences, offered
 from benchmarks.processes import Target, running_receiver
 from benchmarks.receiver import SO_TIMESTAMPNS, kernel_instant
+from benchmarks.program import scheduler
 from benchmarks.report import ratios, reached, table
-from benchmarks.scenarios import Planned, Scenario, Shape, Window, occurrences
+from benchmarks.scenarios import Planned, Scenario, Shape, Window
 from benchmarks.scenarios import parse as parse_scenario
-from benchmarks.subjects import Setting, scheduler
+from benchmarks.subjects import Setting, Terms
 from benchmarks.usage import usage_of
 from benchmarks.verdict import Delivery, Drift, Recording, delivery, percentile, recording, still_due
 
@@ -241,7 +243,7 @@ def arrival(job: str, scheduled_at: int, drift: int, *, stamped: bool = True) ->
 
 
 WINDOW = Window(100 * SECOND, 102 * SECOND)
-PLAN = list(occurrences([("a", 0), ("b", 500_000)], WINDOW))
+PLAN = sorted(occurrences([Timetable("a", 0), Timetable("b", 500_000)], WINDOW), key=lambda each: each.at)
 
 
 def test_the_plan_is_every_job_once_a_second_at_its_phase() -> None:
@@ -263,7 +265,7 @@ def test_the_plan_is_every_job_once_a_second_at_its_phase() -> None:
 )
 def test_a_scenario_is_asked_for_by_name(text: str, expected: Scenario) -> None:
     assert parse_scenario(text) == expected
-    assert len(expected.phases()) == expected.count
+    assert len(offered(expected)) == expected.count
 
 
 @pytest.mark.parametrize("text", ["", "herd", "herd:", "herd:0", "herd:-1", "flock:7", "light:5", "spread:1.5"])
@@ -273,7 +275,7 @@ def test_what_is_no_scenario_is_refused(text: str) -> None:
 
 
 def test_spread_jobs_fire_evenly_over_the_second_on_whole_milliseconds() -> None:
-    phases = parse_scenario("spread:2500").phases()
+    phases = [job.phase for job in offered(parse_scenario("spread:2500"))]
     assert all(phase % 1_000 == 0 and 0 <= phase < SECOND for phase in phases)
     assert {phases.count(phase) for phase in set(phases)} <= {2, 3}
 
@@ -383,8 +385,8 @@ def test_a_measurement_of_the_reference_ends_with_a_table_and_a_file(
 
 @pytest.mark.slow
 def test_jobs_of_a_scenario_are_stored_with_their_phases_beside_a_history(tmp_path: Path) -> None:
-    with scheduler(Setting(parse_scenario("spread:4"), tmp_path, port=1, history=1_003)) as subject:
-        phases = [phase for _, phase in subject.phases]
+    with scheduler(Setting(parse_scenario("spread:4"), tmp_path, port=1, terms=Terms(history=1_003))) as subject:
+        phases = [each.first - subject.start for each in subject.judged]
         assert phases == [0, 250_000, 500_000, 750_000]
         assert subject.history is not None
         assert [subject.history.unrecorded(subject.start + phase) for phase in phases] == [0, 1, 2, 3]
