@@ -18,8 +18,8 @@ from benchmarks.http import BadRequest, answer, parse_head
 from benchmarks.measure import Load, Result, median
 from benchmarks.offers import Timetable, occurrences, offered
 from benchmarks.processes import Target, running_receiver
-from benchmarks.receiver import SO_TIMESTAMPNS, kernel_instant
 from benchmarks.program import scheduler
+from benchmarks.receiver import SO_TIMESTAMPNS, kernel_instant
 from benchmarks.report import ratios, reached, table
 from benchmarks.scenarios import Planned, Scenario, Shape, Window
 from benchmarks.scenarios import parse as parse_scenario
