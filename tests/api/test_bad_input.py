@@ -199,6 +199,7 @@ def test_an_id_of_nothing_is_not_found(api: httpx.Client, odd: str) -> None:
         ("POST", "/api/jobs/{}/pause"),
         ("POST", "/api/jobs/{}/resume"),
         ("POST", "/api/jobs/{}/restore"),
+        ("DELETE", "/api/jobs/{}/backfill"),
         ("GET", "/api/executions/{}"),
     ]:
         content = b'{"name": "x"}' if method == "PUT" else None

@@ -42,6 +42,8 @@ CALLS = [
     ("POST", f"/api/jobs/{JOB}/pause", None),
     ("POST", f"/api/jobs/{JOB}/resume", None),
     ("POST", f"/api/jobs/{JOB}/restore", None),
+    ("POST", f"/api/jobs/{JOB}/backfill", {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}),
+    ("DELETE", f"/api/jobs/{JOB}/backfill", None),
     ("GET", f"/api/jobs/{JOB}/executions", None),
     ("GET", f"/api/executions/{JOB}", None),
     ("GET", "/api/metrics", None),

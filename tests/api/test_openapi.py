@@ -26,12 +26,12 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
     assert named <= schemas.keys()
-    assert {"NewJob", "JobChange", "ErrorBody", "JobShown"} <= named
+    assert {"NewJob", "JobChange", "NewBackfill", "ErrorBody", "JobShown"} <= named
 
 
 def test_every_operation_says_what_it_answers_and_refuses(document: dict[str, Any]) -> None:
     operations = [(path, *each) for path, methods in document["paths"].items() for each in methods.items()]
-    assert len(operations) == 13
+    assert len(operations) == 15
     for path, method, operation in operations:
         for status, response in operation["responses"].items():
             schema = response["content"]["application/json"]["schema"]
@@ -52,6 +52,9 @@ def test_answers_are_as_described(api: httpx.Client, job: str) -> None:
         return TypeAdapter(model).validate_python(answer.json())
 
     execution = fits(answers.RunAccepted, api.post(f"/api/jobs/{job}/run")).execution_id
+    stretch = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:01Z"}
+    fits(answers.BackfillAccepted, api.post(f"/api/jobs/{job}/backfill", json=stretch))
+    fits(answers.BackfillCancelled, api.delete(f"/api/jobs/{job}/backfill"))
     fits(list[answers.JobShown], api.get("/api/jobs"))
     fits(answers.JobShown, api.get(f"/api/jobs/{job}"))
     fits(answers.JobChanged, api.put(f"/api/jobs/{job}", json={"name": "x"}))

@@ -194,6 +194,44 @@ def test_pause_resume_delete_restore(api: httpx.Client, job: str) -> None:
     assert api.get(f"/api/jobs/{job}").status_code == 200
 
 
+def test_a_backfill_is_counted_stored_and_cancelled(api: httpx.Client) -> None:
+    paused = api.post("/api/jobs", json={"schedule": "0 0 12 * * *", "api": "http://127.0.0.1:1/"}).json()["jobId"]
+    week = {"from": "2026-03-01T00:00:00Z", "to": "2026-03-07T23:59:59+00:00"}
+    path = f"/api/jobs/{paused}/backfill"
+    counted = api.post(path, json=week | {"dryRun": True})
+    assert counted.status_code == 202
+    counts = {"occurrences": 7, "toRun": 7, "takenOver": 0, "alreadyThere": 0}
+    assert counted.json() == {"jobId": paused, "status": "dry run", **counts}
+    assert api.post(path, json=week | {"priority": 4}).json() == {"jobId": paused, "status": "accepted", **counts}
+    again = api.post(path, json=week).json()
+    assert (again["toRun"], again["alreadyThere"]) == (0, 7)
+    assert api.delete(path).json() == {"jobId": paused, "cancelled": 7}
+    history = api.get(f"/api/jobs/{paused}/executions").json()["executions"]
+    assert {(each["trigger"], each["status"]) for each in history} == {("backfill", "cancelled")}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "says"),
+    [
+        ({"to": "2026-01-01T00:00:00Z"}, "from", "is required"),
+        ({"from": "yesterday", "to": "2026-01-01T00:00:00Z"}, "from", "ISO 8601"),
+        ({"from": "2026-01-01T00:00:00", "to": "2026-01-01T00:00:00Z"}, "from", "needs an offset"),
+        ({"from": "2026-01-01T00:00:00Z", "to": "9000-01-01T00:00:00Z"}, "to", "future"),
+        ({"from": "0001-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, "from", "at the most; there are"),
+        ({"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z", "dryrun": True}, "dryrun", "dryRun"),
+        ({"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z", "priority": 10}, "priority", "within 1"),
+    ],
+)
+def test_a_backfill_that_cannot_be_is_refused_in_a_sentence(
+    api: httpx.Client, body: dict[str, object], field: str, says: str
+) -> None:
+    daily = api.post("/api/jobs", json={"schedule": "0 0 12 * * *", "api": "http://127.0.0.1:1/"}).json()["jobId"]
+    answer = api.post(f"/api/jobs/{daily}/backfill", json=body)
+    assert answer.status_code in {400, 422}
+    assert answer.json()["field"] == field
+    assert says in answer.json()["message"]
+
+
 def test_run_now_is_a_pending_execution_in_the_history(api: httpx.Client, job: str) -> None:
     answer = api.post(f"/api/jobs/{job}/run")
     assert answer.status_code == 202

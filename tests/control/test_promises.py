@@ -12,7 +12,7 @@ from tests import sqlite
 from tests.tui.fake import FakeControl
 from tui_scheduler.control.control import Control
 from tui_scheduler.control.local import LocalControl
-from tui_scheduler.control.views import Change, JobQuery, LogQuery, SortBy
+from tui_scheduler.control.views import Backfilled, Change, JobQuery, LogQuery, SortBy
 from tui_scheduler.domain.errors import Conflict, Invalid, NotFound
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.filtering import parse_filter
@@ -322,6 +322,58 @@ def test_an_execution_of_a_deleted_job_cannot_be_replayed(world: World) -> None:
     world.control.delete_job(job_id)
     with pytest.raises(NotFound):
         world.control.replay(execution.id)
+
+
+def test_a_stretch_of_the_past_is_run_once_and_counted_before_by_a_dry_run(world: World) -> None:
+    job_id = world.control.create_job(SPEC).job.id
+    hour = (job_id, T - 3599 * SECOND, T)
+    assert world.control.backfill(*hour, dry_run=True) == Backfilled(60, 60, 0, 0)
+    assert world.control.executions(job_id) == []
+    assert world.control.backfill(job_id, T - 119 * SECOND, T) == Backfilled(2, 2, 0, 0)
+    newest, oldest = world.control.executions(job_id)
+    assert (newest.scheduled_for, oldest.scheduled_for) == (T, T - 60 * SECOND)
+    assert {(view.trigger, view.state, view.fire_at) for view in (newest, oldest)} == {
+        (Trigger.BACKFILL, State.PENDING, T)
+    }
+    assert world.control.backfill(*hour) == Backfilled(60, 58, 0, 2)
+    assert world.control.backfill(*hour) == Backfilled(60, 0, 0, 60)
+
+
+def test_what_waits_of_a_backfill_is_cancelled_and_stays_so(world: World) -> None:
+    job_id, other = (world.control.create_job(SPEC).job.id for _ in range(2))
+    run = world.control.run_now(job_id)
+    for each in (job_id, other):
+        world.control.backfill(each, T - 3599 * SECOND, T)
+    assert world.control.cancel_backfill(job_id) == 60
+    assert world.control.cancel_backfill(job_id) == 0
+    assert world.control.execution(run.id)[0].state is State.PENDING
+    assert world.control.backfill(job_id, T - 3599 * SECOND, T) == Backfilled(60, 0, 0, 60)
+    assert world.control.cancel_backfill(other) == 60
+
+
+def test_a_paused_job_is_backfilled_and_a_deleted_one_is_not(world: World) -> None:
+    job_id = world.control.create_job(SPEC).job.id
+    world.control.pause_job(job_id)
+    world.pass_time(600 * SECOND)
+    assert world.control.backfill(job_id, T + 1, world.now) == Backfilled(10, 10, 0, 0)
+    world.control.delete_job(job_id)
+    with pytest.raises(NotFound):
+        world.control.backfill(job_id, T, T)
+    with pytest.raises(NotFound):
+        world.control.cancel_backfill(job_id)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "priority", "field"),
+    [(T, T + SECOND, 9, "to"), (T, T - 1, 9, "to"), (0, T, 9, "from"), (T, T, 0, "priority"), (T, T, 10, "priority")],
+)
+def test_a_backfill_that_cannot_be_names_what_is_wrong(
+    world: World, first: int, last: int, priority: int, field: str
+) -> None:
+    job_id = world.control.create_job(SPEC).job.id
+    with pytest.raises(Invalid) as caught:
+        world.control.backfill(job_id, first, last, priority=priority)
+    assert caught.value.field == field
 
 
 @pytest.mark.parametrize("method", ["job", "delete_job", "restore_job", "pause_job", "resume_job", "run_now"])

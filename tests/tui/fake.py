@@ -16,6 +16,7 @@ from tests.tui.gate import Gate
 from tui_scheduler.control.views import (
     AlertView,
     AttemptView,
+    Backfilled,
     Change,
     Changed,
     ExecutionView,
@@ -32,10 +33,12 @@ from tui_scheduler.control.views import (
     SortBy,
     Trial,
 )
+from tui_scheduler.domain.backfill import LOWEST, occurrences, rank_of
 from tui_scheduler.domain.errors import Conflict, Invalid, StoreUnavailable
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import Job, JobSpec, JobState
 from tui_scheduler.domain.lint import ScheduleWarning, lint
+from tui_scheduler.domain.revision import Timer
 from tui_scheduler.domain.validation import check, check_sending, check_values
 from tui_scheduler.samples import add_samples
 
@@ -210,6 +213,37 @@ class FakeControl(FakeStore):
                 raise Conflict(f"it can be replayed once it has ended; it is {view.state}")
             job = self._job(view.job_id)
             return self.happened(job, State.PENDING, trigger=Trigger.REPLAY, scheduled_for=view.scheduled_for)
+
+    def backfill(
+        self, job_id: str, first: int, last: int, *, priority: int = LOWEST, dry_run: bool = False
+    ) -> Backfilled:
+        with self._asked("backfill"):
+            rank_of(priority)
+            job = self._job(job_id)
+            wanted = occurrences(job, Timer(self.clock, self._next_run(job)), first, last, self.clock)
+            by_plan = {Trigger.SCHEDULE, Trigger.BACKFILL}
+            there = {view.scheduled_for: view for view in self._of(job) if view.trigger in by_plan}
+            skipped = [there[at] for at in wanted if at in there and there[at].state is State.SKIPPED]
+            new = [at for at in wanted if at not in there]
+            for view in () if dry_run else skipped:
+                self.history[view.id] = replace(
+                    view, state=State.PENDING, trigger=Trigger.BACKFILL, fire_at=self.clock, finished_at=None
+                )
+            for at in () if dry_run else new:
+                self.happened(job, State.PENDING, trigger=Trigger.BACKFILL, scheduled_for=at, fire_at=self.clock)
+            to_run = len(skipped) + len(new)
+            return Backfilled(len(wanted), to_run, len(skipped), len(wanted) - to_run)
+
+    def cancel_backfill(self, job_id: str) -> int:
+        with self._asked("cancel_backfill"):
+            waiting = [
+                view
+                for view in self._of(self._job(job_id))
+                if view.trigger is Trigger.BACKFILL and view.state in {State.PENDING, State.RETRYING}
+            ]
+            for view in waiting:
+                self._cancel(view, "cancelled on request")
+            return len(waiting)
 
     def metrics(self) -> Metrics:
         with self._asked("metrics"):

@@ -104,6 +104,22 @@ class RunAccepted(_Answer):
     status: str
 
 
+class BackfillAccepted(_Answer):
+    """`status` is accepted or dry run. `taken_over` had been skipped and are part of `to_run`; `already_there` stay."""
+
+    job_id: str
+    status: str
+    occurrences: int
+    to_run: int
+    taken_over: int
+    already_there: int
+
+
+class BackfillCancelled(_Answer):
+    job_id: str
+    cancelled: int
+
+
 class Skip(_Answer):
     """Why, and of a skipped stretch its first and last occurrence and their number."""
 

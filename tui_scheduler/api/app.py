@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from tui_scheduler import __version__
 from tui_scheduler.api.errors import add_error_handlers
 from tui_scheduler.api.routes import router
-from tui_scheduler.api.schemas import JobChange, NewJob
+from tui_scheduler.api.schemas import JobChange, NewBackfill, NewJob
 from tui_scheduler.control.control import Control
 
 BODY_LIMIT: Final = (1 << 20) + (16 << 10)
@@ -39,7 +39,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=__doc__, routes=app.routes)
         _, bodies = models_json_schema(
-            [(NewJob, "validation"), (JobChange, "validation")], ref_template="#/components/schemas/{model}"
+            [(NewJob, "validation"), (JobChange, "validation"), (NewBackfill, "validation")],
+            ref_template="#/components/schemas/{model}",
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(bodies["$defs"])

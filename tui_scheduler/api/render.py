@@ -8,7 +8,16 @@ from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
 
-from tui_scheduler.control.views import AttemptView, ExecutionView, Health, JobView, Metrics, NodeView, Notice
+from tui_scheduler.control.views import (
+    AttemptView,
+    Backfilled,
+    ExecutionView,
+    Health,
+    JobView,
+    Metrics,
+    NodeView,
+    Notice,
+)
 from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import Request, SuccessRule
 from tui_scheduler.domain.retry import RetryPolicy
@@ -123,6 +132,18 @@ def attempt(view: AttemptView) -> Object:
         "responseExcerpt": view.response_excerpt,
         "waitMs": milliseconds(view.waits),
         "waitsFor": view.waits_for,
+    }
+
+
+def backfilled(job_id: str, counts: Backfilled, *, dry_run: bool) -> Object:
+    """What became of a backfill, or would."""
+    return {
+        "jobId": job_id,
+        "status": "dry run" if dry_run else "accepted",
+        "occurrences": counts.occurrences,
+        "toRun": counts.to_run,
+        "takenOver": counts.taken_over,
+        "alreadyThere": counts.already,
     }
 
 

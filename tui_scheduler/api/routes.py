@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from tui_scheduler.api import render
 from tui_scheduler.api.answers import (
+    BackfillAccepted,
+    BackfillCancelled,
     ExecutionInFull,
     HealthShown,
     History,
@@ -22,7 +24,7 @@ from tui_scheduler.api.answers import (
 )
 from tui_scheduler.api.document import Document, read_document
 from tui_scheduler.api.errors import Json, Refused
-from tui_scheduler.api.schemas import JobChange, NewJob, read
+from tui_scheduler.api.schemas import JobChange, NewBackfill, NewJob, read
 from tui_scheduler.control.control import Control
 from tui_scheduler.domain.errors import Invalid, NotFound
 
@@ -60,7 +62,7 @@ ExecutionId = Annotated[str, Depends(_execution_id)]
 Body = Annotated[Document, Depends(read_document)]
 
 
-def _accepts(model: type[NewJob | JobChange]) -> dict[str, Any]:
+def _accepts(model: type[NewJob | JobChange | NewBackfill]) -> dict[str, Any]:
     """The body for the OpenAPI document: it is read by hand (`document`), so FastAPI does not see it."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
@@ -171,6 +173,25 @@ def run_job(control: Asked, job_id: JobId) -> Response:
     """Run the job once, now, whatever its schedule."""
     view = control.run_now(job_id)
     return Json({"jobId": job_id, "executionId": view.id, "status": view.state.value}, 202)
+
+
+@router.post(
+    "/jobs/{job_id}/backfill",
+    status_code=202,
+    responses=described(400, 404, 413, 422, answer=BackfillAccepted, status=202),
+    openapi_extra=_accepts(NewBackfill),
+)
+def backfill_job(control: Asked, job_id: JobId, document: Body) -> Response:
+    """Run what the schedule of a job had, or would have had, in a stretch of the past."""
+    wanted = read(NewBackfill, document)
+    counts = control.backfill(job_id, *wanted.stretch, priority=wanted.priority, dry_run=wanted.dry_run)
+    return Json(render.backfilled(job_id, counts, dry_run=wanted.dry_run), 202)
+
+
+@router.delete("/jobs/{job_id}/backfill", responses=described(404, answer=BackfillCancelled))
+def cancel_backfill(control: Asked, job_id: JobId) -> Response:
+    """Cancel what waits of the backfills of a job; what is under way goes on."""
+    return Json({"jobId": job_id, "cancelled": control.cancel_backfill(job_id)})
 
 
 @router.get("/jobs/{job_id}/executions", responses=described(400, 404, answer=History))

@@ -18,6 +18,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from tui_scheduler.api.document import Document
+from tui_scheduler.domain.backfill import LOWEST
 from tui_scheduler.domain.errors import Invalid
 from tui_scheduler.domain.job import CatchUp, JobSpec, JobType, Overlap, Request
 
@@ -196,6 +197,21 @@ class JobChange(JobFields):
     version: Annotated[int, Field(ge=1)] | None = None
 
 
+class NewBackfill(Fields):
+    """A stretch of the past to be run, both ends included. With `dryRun` it is only counted."""
+
+    first: Annotated[Instant, Field(alias="from")]
+    last: Annotated[Instant, Field(alias="to")]
+    dry_run: bool = False
+    priority: int = LOWEST
+
+    @property
+    def stretch(self) -> tuple[int, int]:
+        """Its first and last instant, µs."""
+        given = self.given()
+        return given["first"], given["last"]
+
+
 REQUEST_NAMES: Final = {
     "api": "url",
     "method": "method",
@@ -257,10 +273,11 @@ def _unknown(model: type[Fields], paths: list[str]) -> Invalid:
 def _hint(model: type[Fields], path: str) -> str:
     """What may have been meant, in brackets."""
     outer, _, name = path.rpartition(".")
-    if not outer and name in READ_ONLY:
+    if not outer and name in READ_ONLY and model is not NewBackfill:
         return " to set: the scheduler does that"
     inner: dict[str, type[Fields]] = {"retry": RetryFields, "success": SuccessFields}
-    known = [to_camel(field) for field in inner.get(outer, model).model_fields]
+    fields = inner.get(outer, model).model_fields
+    known = [field.alias or to_camel(name) for name, field in fields.items()]
     folded = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.replace("_", "").lower(), folded, n=1, cutoff=0.7)
     meant = OTHER_NAMES.get(name) or (folded[near[0]] if near else None)
@@ -291,6 +308,8 @@ EXAMPLES: Final = {
     "schedule": "0 30 9 * * MON-FRI",
     "api": "https://example.com/hook",
     "startsAt": INSTANT_EXAMPLE,
+    "from": INSTANT_EXAMPLE,
+    "to": INSTANT_EXAMPLE,
     "endsAt": INSTANT_EXAMPLE,
     "success.statuses": STATUS_EXAMPLE,
     "retry.statuses": STATUS_EXAMPLE,

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tui_scheduler.control.views import (
     AttemptView,
+    Backfilled,
     Change,
     Changed,
     ExecutionView,
@@ -23,6 +24,7 @@ from tui_scheduler.control.views import (
     Notice,
     Trial,
 )
+from tui_scheduler.domain.backfill import LOWEST
 from tui_scheduler.domain.job import JobSpec
 
 
@@ -69,6 +71,21 @@ class Control(Protocol):
 
     def run_now(self, job_id: str) -> ExecutionView:
         """One manual execution, at once, whatever the schedule; works on paused jobs too."""
+        ...
+
+    def backfill(
+        self, job_id: str, first: int, last: int, *, priority: int = LOWEST, dry_run: bool = False
+    ) -> Backfilled:
+        """Run what the schedule of a job had, or would have had, from `first` to `last` (µs, both included), behind
+        what is due now of the same priority; of a job that does not allow overlap one after the other. Paused and
+        finished jobs too. What there is of an occurrence stays, but one that was skipped by itself is run: so the same
+        again does nothing. `Invalid` for a stretch that reaches into the future or holds more than 10,000. A `dry_run`
+        only counts. Stored in portions; when the store fails half way, those before stay, and it may be asked again.
+        """
+        ...
+
+    def cancel_backfill(self, job_id: str) -> int:
+        """End those backfills of a job that no node has in hand; how many there were. They stay as cancelled."""
         ...
 
     def executions(self, job_id: str, *, limit: int = 100) -> list[ExecutionView]:

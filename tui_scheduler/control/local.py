@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Final
 
+from tui_scheduler.control.local_backfill import LocalBackfill
 from tui_scheduler.control.local_runs import LocalRuns, TryRequest, execution_view
 from tui_scheduler.control.local_table import LocalTable
 from tui_scheduler.control.views import (
     AttemptView,
+    Backfilled,
     Change,
     Changed,
     ExecutionView,
@@ -27,6 +29,7 @@ from tui_scheduler.control.views import (
     Notice,
     Trial,
 )
+from tui_scheduler.domain.backfill import LOWEST
 from tui_scheduler.domain.decisions import next_occurrence
 from tui_scheduler.domain.errors import NotFound, StoreUnavailable
 from tui_scheduler.domain.job import Job, JobSpec, JobState
@@ -75,6 +78,7 @@ class LocalControl:
         self._history = History(database)
         self._table = LocalTable(database, now=now, wake=wake)
         self._runs = LocalRuns(database, now=now, wake=wake, try_request=try_request)
+        self._backfill = LocalBackfill(database, now=now, wake=wake)
         self._where = str(database)
         self._now = now
         self._wake = wake
@@ -135,6 +139,16 @@ class LocalControl:
         record = self._jobs.run_now(job_id, self._now())
         self._wake()
         return self._execution_view(record)
+
+    def backfill(
+        self, job_id: str, first: int, last: int, *, priority: int = LOWEST, dry_run: bool = False
+    ) -> Backfilled:
+        """See `Control`."""
+        return self._backfill.backfill(job_id, first, last, priority=priority, dry_run=dry_run)
+
+    def cancel_backfill(self, job_id: str) -> int:
+        """See `Control`."""
+        return self._backfill.cancel_backfill(job_id)
 
     def executions(self, job_id: str, *, limit: int = 100) -> list[ExecutionView]:
         """See `Control`."""

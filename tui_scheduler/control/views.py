@@ -227,6 +227,18 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Backfilled:
+    """Of a stretch of the past: how many occurrences the schedule has there, how many of them are run by the backfill,
+    how many of those had been skipped before, and how many have been there already, and stay as they are.
+    """
+
+    occurrences: int
+    to_run: int
+    taken_over: int
+    already: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogQuery:
     """Which executions: of one job or of all, in some states or (none given) any, none that was to fire before the
     instant `since`; the newest `limit` of them.
