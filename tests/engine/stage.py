@@ -31,6 +31,7 @@ from tui_scheduler.engine.trouble import Trouble
 from tui_scheduler.engine.world import Alert, Lock, Options, Stores, World
 from tui_scheduler.store.catalog import Entry
 from tui_scheduler.store.claims import ClaimStore
+from tui_scheduler.store.gates import RulesReader
 from tui_scheduler.store.hot import rows
 from tui_scheduler.store.jobs import JobStore
 from tui_scheduler.store.nodes import NodeStore
@@ -160,6 +161,7 @@ class Stage:
             rescues=RescueStore(self.database),
             nodes=NodeStore(self.database),
             pruning=PruneStore(self.database),
+            rules=RulesReader(self.database),
         )
         self._numbers = iter(range(1, 1_000_000))
         self.world = World(

@@ -8,6 +8,7 @@ from typing import Any
 
 from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import Job, JobSpec, Request
+from tui_scheduler.domain.queues import Limits
 from tui_scheduler.domain.retry import SECOND
 from tui_scheduler.store.claims import Claim, ClaimStore
 from tui_scheduler.store.database import Database
@@ -15,6 +16,7 @@ from tui_scheduler.store.hot import rows, run
 from tui_scheduler.store.jobs import JobStore
 from tui_scheduler.store.nodes import NodeStore
 from tui_scheduler.store.pruning import PruneStore
+from tui_scheduler.store.queues import QueueStore
 from tui_scheduler.store.records import AttemptRecord, Record, RecordStore
 from tui_scheduler.store.rescues import RescueStore
 
@@ -46,6 +48,7 @@ class Stage:
         self.rescues = RescueStore(database)
         self.nodes = NodeStore(database)
         self.pruning = PruneStore(database)
+        self.queues = QueueStore(database)
         self._nodes = 0
 
     def node(self, now: int = T) -> int:
@@ -54,6 +57,14 @@ class Stage:
 
     def create(self, spec: JobSpec = EVERY_SECOND, now: int = T) -> Job:
         return self.jobs.create(spec, now)
+
+    def limit(self, name: str = "default", **limits: Any) -> Limits:
+        """Replace all limits of a queue."""
+        return self.queues.change(name, lambda _: Limits(**limits))
+
+    def gates(self) -> list[int | None]:
+        """Of all timers, in the order of their jobs."""
+        return [gate for (gate,) in self.rows("gate", "timer", "job_id")]
 
     def update(self, job: Job, now: int, **values: Any) -> Job:
         return self.jobs.update(job.id, lambda stored: replace(stored.spec, **values), now)

@@ -19,11 +19,13 @@ from tui_scheduler.store import (
     bulk,
     claims,
     edits,
+    gates,
     handover,
     history,
     jobs,
     listing,
     pruning,
+    queues,
     records,
     rescues,
     tail,
@@ -48,17 +50,18 @@ SELECT n, 'job-' || n, 'job', '0 * * * * *', 'UTC', 'POST', 'http://localhost/',
 FROM numbers
 """
 TIMER = f"""
-INSERT INTO timer (job_id, job_version, priority, planned_through, next_fire_at, running_execution_id)
-SELECT n, 1, 1 + n % 9, {T}, CASE WHEN n % 100 <> 0 THEN {T} + n * 1000 END, CASE WHEN n % 10 = 0 THEN n END
+INSERT INTO timer (job_id, job_version, priority, planned_through, next_fire_at, running_execution_id, gate)
+SELECT n, 1, 1 + n % 9, {T}, CASE WHEN n % 100 <> 0 THEN {T} + n * 1000 END, CASE WHEN n % 10 = 0 THEN n END,
+  CASE WHEN n % 7 = 0 THEN 1 + n % 5 END
 FROM numbers
 """
 EXECUTION = f"""
 INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
-  claim_no, rescues, node_id, priority, next_attempt_at, started_at, finished_at, cancel_requested)
+  claim_no, rescues, node_id, priority, next_attempt_at, started_at, finished_at, cancel_requested, gate)
 SELECT n, 1 + n % {JOBS}, 1, {T} + n, {T} + n, CASE WHEN n % 20 = 0 THEN NULL ELSE {T} + n END, 'schedule',
   CASE WHEN n % 500 = 0 THEN 'pending' WHEN n % 500 = 1 THEN 'claimed' WHEN n % 1000 = 2 THEN 'retrying'
     ELSE 'succeeded' END,
-  1, 1, 0, 1 + n % 3, 1 + n % 9, CASE WHEN n % 1000 IN (0, 2) THEN {T} + n END, {T} + n, {T} + n, n % 50001 = 1
+  1, 1, 0, 1 + n % 3, 1 + n % 9, CASE WHEN n % 1000 IN (0, 2) THEN {T} + n END, {T} + n, {T} + n, n % 50001 = 1, CASE WHEN n % 7 = 0 THEN 1 + n % 5 END
 FROM numbers
 """
 ATTEMPT = f"INSERT INTO attempt (execution_id, attempt, node_id, finished_at) SELECT n * 10, 1, 1, {T} FROM numbers"
@@ -103,6 +106,16 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
     (claims.PEEK, (T + SECOND, T, T + SECOND)),
     (claims.DUE_TIMERS, (5, T + SECOND, T, 500)),
     (claims.DUE_WAITING, (5, T + SECOND, 500)),
+    # gates
+    (gates.IN_FLIGHT, (5, 3)),
+    (gates.GATED_TIMERS, (5, 5, T + SECOND, 500)),
+    (gates.GATED_WAITING, (5, 5, T + SECOND, 500)),
+    (gates.MOVE_TIMER, (5, 5)),
+    (gates.MOVE_WAITING, (5, 5)),
+    (queues.HAS_JOB, ("slow",)),
+    (queues.COUNT_IN, (5, 5)),
+    (edits.UNGATE_TIMER, (5,)),
+    (edits.UNGATE, (5,)),
     (claims.STILL_TAKEN, (5, 1)),
     (claims.MOVE_TIMER, (T, T, 5)),
     (claims.FINISH_JOB, (T, 5)),
@@ -177,6 +190,8 @@ def _of_the_table(database: Database) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for statement in (listing.lines_of, listing.planned_of, listing.extra_of, edits.held_of, bulk.waiting_of):
         yield statement(database.dialect), (keys,)
     yield history.extra_of_job(database.dialect), (5, T, 100)
+    yield gates.due_of(database.dialect), (T, T, keys)
+    yield history.held_of(database.dialect), (T, 10, T, 10, T, T, keys)
     yield tail.extra_of_job(database.dialect), (5, 500, T, 0, 5, T, T, T)
 
 

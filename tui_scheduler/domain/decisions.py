@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 from tui_scheduler.domain.execution import Execution, Outcome, OutcomeKind, SkipReason, State, Trigger
 from tui_scheduler.domain.job import CatchUp, Job, JobSpec, JobState, JobType, Overlap, SuccessRule
 from tui_scheduler.domain.patterns import KEPT
+from tui_scheduler.domain.windows import Closures
 
 MAX_PLANNED = 100
 """Occurrences of one job planned in one transaction at the most; the rest follow in the next."""
@@ -99,36 +100,88 @@ def next_occurrence(timetable: Timetable, spec: JobSpec, after: int) -> int | No
     return instant
 
 
-def plan(job: Job, timetable: Timetable, standing: Standing, now: int, horizon: int, limit: int = MAX_PLANNED) -> Plan:
+def plan(
+    job: Job,
+    timetable: Timetable,
+    standing: Standing,
+    now: int,
+    horizon: int,
+    limit: int = MAX_PLANNED,
+    closures: Closures | None = None,
+) -> Plan:
     """Decide about the occurrences of `job` that fire at or before `horizon` (≥ now) and were not planned before.
 
     At most `limit` are to be run; when more are due, `next_fire_at` is in the past and the next call goes on. An
     occurrence older than the job's grace is subject to its catch-up policy; younger ones are late, never skipped. A job
     that does not allow overlap is planned ahead only while nothing of it is under way: whether an occurrence overlaps
     is decided at its instant, not a look-ahead before it.
+
+    With `closures`, an occurrence that fires in one of them is skipped. A call goes as far as the next one begins or
+    ends; the next call goes on.
     """
-    spec = job.spec
+    spec, offset = job.spec, job.offset
     decided = Plan(standing.planned_through)
     limit = min(limit, MAX_PLANNED)
+    until, newest = horizon, None
+    if closures is not None:
+        first = next_occurrence(timetable, spec, standing.planned_through)
+        if first is not None and first + offset <= horizon:
+            closed = closures.around(first + offset)
+            if closed is not None:
+                return _skip_closed(decided, spec, timetable, offset, first, min(closed[1] - 1, horizon))
+            newest = _newest_missed(closures, spec, timetable, offset, first, now)
+            until = min(horizon, (closures.next_start(first + offset) or horizon + 1) - 1)
     if spec.catch_up is not CatchUp.ALL:
-        _catch_up(decided, spec, timetable, job.offset, now)
+        _catch_up(decided, spec, timetable, offset, min(now - spec.grace - 1, until) - offset, newest)
     if spec.overlap is Overlap.ALLOW:
-        _plan_freely(decided, spec, timetable, job.offset, horizon, limit)
+        _plan_freely(decided, spec, timetable, offset, until, limit)
     else:
-        _plan_one_by_one(decided, spec, timetable, job.offset, standing, now, horizon, limit)
+        _plan_one_by_one(decided, spec, timetable, offset, standing, min(now, until), until, limit)
+    return _and_next(decided, spec, timetable, offset)
+
+
+def _and_next(decided: Plan, spec: JobSpec, timetable: Timetable, offset: int) -> Plan:
     if decided.next_fire_at is None:
         following = next_occurrence(timetable, spec, decided.planned_through)
-        decided.next_fire_at = None if following is None else following + job.offset
+        decided.next_fire_at = None if following is None else following + offset
     return decided
 
 
-def _catch_up(decided: Plan, spec: JobSpec, timetable: Timetable, offset: int, now: int) -> None:
+def _skip_closed(
+    decided: Plan, spec: JobSpec, timetable: Timetable, offset: int, first: int, fire_through: int
+) -> Plan:
+    """The occurrences from `first` on that fire up to then lie in a maintenance window: one skipped stretch."""
+    through = fire_through - offset
+    if spec.ends_at is not None:
+        through = min(through, spec.ends_at)
+    last = timetable.last_between(first - 1, through) or first
+    decided.planned_through = last
+    decided.skips.append(Stretch(SkipReason.WINDOW, first, last, timetable.count_between(first - 1, last)))
+    return _and_next(decided, spec, timetable, offset)
+
+
+def _newest_missed(
+    closures: Closures, spec: JobSpec, timetable: Timetable, offset: int, first: int, now: int
+) -> int | None:
+    """The newest occurrence older than the grace that no window covers: the one that `CatchUp.LATEST` runs."""
+    through = now - spec.grace - offset - 1
+    if spec.ends_at is not None:
+        through = min(through, spec.ends_at)
+    last = timetable.last_between(first - 1, through)
+    while last is not None and (closed := closures.around(last + offset)) is not None:
+        last = timetable.last_between(first - 1, closed[0] - offset - 1)
+    return last
+
+
+def _catch_up(
+    decided: Plan, spec: JobSpec, timetable: Timetable, offset: int, through: int, newest: int | None
+) -> None:
     """Deal with the occurrences missed by more than the grace, however many: they become one skipped stretch.
 
-    They are late by the instant they were to fire at: a jitter longer than the grace makes nobody late.
+    They are late by the instant they were to fire at: a jitter longer than the grace makes nobody late. `newest`: the
+    newest one of all, where it may lie beyond `through`.
     """
     first = next_occurrence(timetable, spec, decided.planned_through)
-    through = now - spec.grace - offset - 1
     if spec.ends_at is not None:
         through = min(through, spec.ends_at)
     if first is None or first > through:
@@ -136,7 +189,7 @@ def _catch_up(decided: Plan, spec: JobSpec, timetable: Timetable, offset: int, n
     last = timetable.last_between(first - 1, through) or first
     decided.planned_through = last
     count = timetable.count_between(first - 1, through)
-    if spec.catch_up is CatchUp.LATEST:
+    if spec.catch_up is CatchUp.LATEST and (newest is None or newest <= through):
         decided.run.append(Occurrence(last, last + offset))
         last = timetable.last_between(first - 1, last - 1) or first
         count -= 1

@@ -73,6 +73,7 @@ class SkipReason(StrEnum):
     PAUSED = "paused"
     DELETED = "deleted"
     EDITED = "edited"
+    WINDOW = "window"
 
 
 class OutcomeKind(StrEnum):

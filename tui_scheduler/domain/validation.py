@@ -17,6 +17,7 @@ from tui_scheduler.domain.errors import Invalid
 from tui_scheduler.domain.job import PRIORITIES, JobSpec, JobType, Request, SuccessRule
 from tui_scheduler.domain.lint import ScheduleWarning, lint
 from tui_scheduler.domain.patterns import why_dangerous
+from tui_scheduler.domain.queues import check_queue_name
 from tui_scheduler.domain.retry import SECOND, RetryPolicy
 from tui_scheduler.domain.schedule import Schedule, check_can_fire, parse_schedule
 
@@ -63,7 +64,6 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u206
 _HEADER_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NOT_IN_URL: Final = re.compile(r"[\s\x00-\x20\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\\]")
 _LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
-_QUEUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _URL_EXAMPLE: Final = "https://example.com/hook"
 
 
@@ -90,9 +90,7 @@ def check_values(spec: JobSpec, *, created_at: int) -> Schedule:
     _check_retry(spec.retry)
     _within("priority", spec.priority, PRIORITIES[0], PRIORITIES[-1], "1 (first) to 9 (last)")
     _within("graceMs", spec.grace, 0, 365 * DAY, "0 to a year")
-    if not _QUEUE.fullmatch(spec.queue):
-        reason = "a queue's name is up to 64 letters, digits, dots, dashes and underscores, and begins with no sign"
-        raise Invalid("queue", reason, example="default")
+    check_queue_name(spec.queue)
     _check_tags(spec.tags)
     _check_window(spec, schedule)
     if spec.type is JobType.ATMOST_ONCE and spec.request.follow_redirects:

@@ -55,7 +55,7 @@ class Arming:
         """Everything that can be done before the instant, done."""
         execution, entry = claim.execution, claim.entry
         shot = self._shot(execution, entry)
-        held = Held(execution, entry, claim.due, shot)
+        held = Held(execution, entry, claim.due, shot, claim.gate)
         shot.done = partial(self._ended, held)
         self._transport.arm(shot)
         return held

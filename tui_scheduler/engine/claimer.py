@@ -86,7 +86,13 @@ class Claimer:
         self._follower.claim_begins()
         self._is_unsure = True
         claimed: Claimed = await self._world.hop(
-            self._world.stores.claims.claim, self._node.key, now, now + options.look_ahead, wanted, backfills
+            self._world.stores.claims.claim,
+            self._node.key,
+            now,
+            now + options.look_ahead,
+            wanted,
+            backfills,
+            self._world.clock.now,
         )
         self._is_unsure = False
         self._node.counters.skipped += claimed.skipped

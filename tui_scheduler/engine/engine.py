@@ -60,6 +60,10 @@ class Engine:
             self._follower.wake()
             self._claimer.wake()
 
+    def _look_for_work(self) -> None:
+        if self._claimer is not None:
+            self._claimer.wake()
+
     def stop(self) -> None:
         """End in order: claim nothing more, give back what was not sent, wait for answers, record, say goodbye."""
         self._stopping.set()
@@ -95,9 +99,10 @@ class Engine:
         try:
             pulse = Pulse(world.clock, options.stale_after_s)
             node = Node(world, key, Hand(options.slots), pulse, self.counters, self.trouble)
-            keeper, recorder = Keeper(node), Recorder(node)
+            keeper, recorder = Keeper(node), Recorder(node, self._look_for_work)
             settling = Settling(world, self.counters, recorder.put)
             change_no = await self._when_possible(partial(world.hop, world.stores.jobs.last_change_no))
+            rules = await self._when_possible(partial(world.hop, world.stores.rules.changed_since, -1))
             await self._when_possible(keeper.beat)
             self.node = key
             task_status.started()
@@ -109,7 +114,7 @@ class Engine:
                     firing = Firing(world.clock, transport, pulse)
                     arming = Arming(transport, world.execution_id, settling.ended)
                     async with trio.open_nursery() as working:
-                        follower = Follower(node, firing, arming, settling, transport, change_no)
+                        follower = Follower(node, firing, arming, settling, transport, change_no, rules)
                         self._follower = follower
                         self._claimer = Claimer(node, firing, arming, follower, transport, connecting)
                         working.start_soon(follower.run)

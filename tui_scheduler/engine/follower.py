@@ -9,8 +9,9 @@ import trio
 
 from tui_scheduler.domain.decisions import KEEP, recheck
 from tui_scheduler.domain.errors import StoreUnavailable
-from tui_scheduler.domain.execution import State
+from tui_scheduler.domain.execution import SkipReason, State, Trigger
 from tui_scheduler.domain.job import Job
+from tui_scheduler.domain.queues import Rules, tightened
 from tui_scheduler.engine.arming import Arming
 from tui_scheduler.engine.firing import Firing
 from tui_scheduler.engine.hand import Held, Phase
@@ -29,13 +30,21 @@ class _Seen:
 
     edits: list[tuple[int, Job]]
     cancels: list[CancelRequest]
+    rules: Rules | None
 
 
 class Follower:
     """Looks ten times a second, beside the claims and never behind them: an edit binds after 250 ms."""
 
     def __init__(
-        self, node: Node, firing: Firing, arming: Arming, settling: Settling, transport: Transport, change_no: int
+        self,
+        node: Node,
+        firing: Firing,
+        arming: Arming,
+        settling: Settling,
+        transport: Transport,
+        change_no: int,
+        rules: Rules | None = None,
     ) -> None:
         self._node = node
         self._world = node.world
@@ -46,6 +55,9 @@ class Follower:
         self._change_no = change_no
         self._parsed = Catalog(1_024)
         self._since_claim: dict[int, Job] = {}
+        self._rules = rules or Rules()
+        self._rules_at_claim = self._rules
+        self._to_return: dict[int, int] = {}
         self._cancelled_unheld: set[tuple[int, int]] = set()
         self._cancel_requests: list[CancelRequest] = []
         self._awake = trio.Event()
@@ -60,6 +72,7 @@ class Follower:
             self._awake = trio.Event()
             try:
                 await self._look()
+                await self._return()
                 self._node.trouble.over("following edits")
             except StoreUnavailable as unavailable:
                 self._node.pulse.looked(None)
@@ -71,6 +84,7 @@ class Follower:
     def claim_begins(self) -> None:
         """What is edited from now on may be missing from the jobs that the claim brings."""
         self._since_claim.clear()
+        self._rules_at_claim = self._rules
         self._cancelled_unheld &= {(request.key, request.claim_no) for request in self._cancel_requests}
 
     def follow_claimed(self, held: Iterable[Held]) -> None:
@@ -81,6 +95,9 @@ class Follower:
             job = self._since_claim.get(one.execution.job_key)
             if job is not None:
                 self._follow(one, job)
+            self._obey(one, self._rules_at_claim)
+        if self._to_return:
+            self._awake.set()
 
     async def _look(self) -> None:
         while True:
@@ -100,32 +117,75 @@ class Follower:
                 job = changed.get(held.execution.job_key)
                 if job is not None:
                     self._follow(held, job)
+        if seen.rules is not None:
+            before, self._rules = self._rules, seen.rules
+            for held in self._node.hand.armed():
+                self._obey(held, before)
         self._cancel_requests = seen.cancels
         for request in seen.cancels:
             self._cancel(request)
 
     def _read(self) -> _Seen:
         stores = self._world.stores
-        return _Seen(stores.jobs.changed_since(self._change_no), stores.records.cancel_requests(self._node.key))
+        return _Seen(
+            stores.jobs.changed_since(self._change_no),
+            stores.records.cancel_requests(self._node.key),
+            stores.rules.changed_since(self._rules.number),
+        )
 
     def _follow(self, held: Held, job: Job) -> None:
         """Only what is armed and not yet marked as being sent can follow an edit."""
-        is_open = held.phase is Phase.ARMED and held.execution.state is State.CLAIMED
-        if not is_open or job.version <= held.entry.job.version:
+        if not _is_open(held) or job.version <= held.entry.job.version:
             return
         entry = self._parsed.get(job.key, job.version) or self._parsed.put(job)
         verdict = recheck(held.execution, job, entry.timetable)
-        if verdict is KEEP:
+        if verdict is KEEP and job.spec.queue != held.entry.job.spec.queue and job.spec.queue in self._rules.queues:
+            self._let_go(held)
+        elif verdict is KEEP:
             self._arm_anew(held, entry)
         elif verdict.skip_reason is not None:
             self._settling.skip(held, verdict.skip_reason)
         else:
             self._settling.cancel(held, "the job was deleted")
 
+    def _obey(self, held: Held, before: Rules) -> None:
+        """What was claimed under other limits or windows, and has not been marked as being sent, follows the new ones:
+        skipped when it fires in a window, given back to wait where they hold it.
+        """
+        rules, queue = self._rules, held.entry.job.spec.queue
+        if rules is before or rules.hold_nothing or not _is_open(held):
+            return
+        execution = held.execution
+        if execution.trigger in (Trigger.SCHEDULE, Trigger.BACKFILL):
+            closures = rules.closures(queue)
+            if closures is not None:
+                is_untried = execution.trigger is Trigger.SCHEDULE and execution.attempt <= 1 and not execution.rescues
+                if is_untried and closures.around(execution.fire_at) is not None:
+                    self._settling.skip(held, SkipReason.WINDOW)
+                    return
+                if closures.around(held.due) is not None:
+                    self._let_go(held)
+                    return
+        key = rules.queues.get(queue)
+        is_counted = held.gate is not None and held.gate == key
+        if queue in tightened(before, rules) and (not is_counted or rules.limits[held.gate or 0].paused):
+            self._let_go(held)
+
+    def _let_go(self, held: Held) -> None:
+        """Give back unsent: it waits in the store until it may go, and any node may take it."""
+        self._node.hand.drop(held)
+        self._to_return[held.execution.key] = held.execution.claim_no
+
+    async def _return(self) -> None:
+        while self._to_return:
+            given = dict(self._to_return)
+            await self._world.hop(self._world.stores.records.give_back, self._node.key, list(given.items()))
+            self._to_return = {key: n for key, n in self._to_return.items() if given.get(key) != n}
+
     def _arm_anew(self, held: Held, entry: Entry) -> None:
         """Under a new object: the old one may stand in the wrong queue when the job's type has changed."""
         held.phase = Phase.DROPPED
-        renewed = self._arming.arm(Claim(held.execution, entry, held.due))
+        renewed = self._arming.arm(Claim(held.execution, entry, held.due, held.gate))
         self._node.hand.take(renewed)
         self._firing.add(renewed)
 
@@ -146,3 +206,7 @@ class Follower:
         if (request.key, request.claim_no) not in self._cancelled_unheld:
             self._cancelled_unheld.add((request.key, request.claim_no))
             self._settling.cancel_unheld(request)
+
+
+def _is_open(held: Held) -> bool:
+    return held.phase is Phase.ARMED and held.execution.state is State.CLAIMED

@@ -21,16 +21,17 @@ class Phase(Enum):
 
 class Held:
     """One execution in hand. `due` is when to send it (µs); `is_shown` once the store shows it as running,
-    `is_to_end` once somebody wants it ended.
+    `is_to_end` once somebody wants it ended. `gate` is the queue it counts for, if that has limits.
     """
 
-    __slots__ = ("due", "entry", "execution", "is_shown", "is_to_end", "phase", "shot")
+    __slots__ = ("due", "entry", "execution", "gate", "is_shown", "is_to_end", "phase", "shot")
 
-    def __init__(self, execution: Execution, entry: Entry, due: int, shot: Shot) -> None:
+    def __init__(self, execution: Execution, entry: Entry, due: int, shot: Shot, gate: int | None = None) -> None:
         self.execution = execution
         self.entry = entry
         self.due = due
         self.shot = shot
+        self.gate = gate
         self.phase = Phase.ARMED
         self.is_shown = False
         self.is_to_end = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import trio
 
 from tui_scheduler.domain.errors import StoreUnavailable
@@ -15,8 +17,10 @@ class Recorder:
     It needs no bound of its own: an execution keeps its slot until it is recorded, so the claimer stops first.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, made_room: Callable[[], None] = lambda: None) -> None:
+        """`made_room` is called when something of a limited queue has ended, so that another may go."""
         self._node = node
+        self._made_room = made_room
         self._world = node.world
         self._records: list[Record] = []
         self._some = trio.Event()
@@ -62,6 +66,8 @@ class Recorder:
         await self._write(batch)
         for record in batch:
             self._node.hand.release(record.key, record.claim_no)
+        if any(record.counted for record in batch):
+            self._made_room()
         self._writing = 0
         if len(self._records) < size:
             self._batch_full = trio.Event()

@@ -74,6 +74,7 @@ class Settling:
             error=error,
             skip_reason=skip_reason,
             serial=_is_serial(held),
+            counted=held.gate is not None,
         )
         self._put(record)
 
@@ -136,6 +137,7 @@ def _record(held: Held, outcome: Outcome, settlement: Settlement) -> Record:
         next_attempt_at=settlement.next_attempt_at,
         attempt=attempt,
         serial=_is_serial(held),
+        counted=held.gate is not None,
         pause_job=settlement.pause_job,
     )
 

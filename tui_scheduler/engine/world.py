@@ -13,6 +13,7 @@ from tui_scheduler.engine.clock import Clock
 from tui_scheduler.engine.transport import Transport
 from tui_scheduler.store.claims import ClaimStore
 from tui_scheduler.store.database import Database
+from tui_scheduler.store.gates import RulesReader
 from tui_scheduler.store.jobs import JobStore
 from tui_scheduler.store.nodes import NodeStore
 from tui_scheduler.store.pruning import PruneStore
@@ -54,6 +55,7 @@ class Stores:
     rescues: RescueStore
     nodes: NodeStore
     pruning: PruneStore
+    rules: RulesReader
 
 
 def stores_of(database: Database) -> Stores:
@@ -65,6 +67,7 @@ def stores_of(database: Database) -> Stores:
         rescues=RescueStore(database),
         nodes=NodeStore(database),
         pruning=PruneStore(database),
+        rules=RulesReader(database),
     )
 
 

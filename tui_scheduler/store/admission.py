@@ -66,6 +66,11 @@ def admit(connection: Connection, dialect: Dialect, entry: Entry, row: Any, now:
     return _contend(connection, dialect, entry, row, now)
 
 
+def skip_closed(connection: Connection, dialect: Dialect, row: Any, now: int) -> None:
+    """Record that an occurrence nobody has tried lies in a maintenance window."""
+    _end(connection, dialect, row, now, SkipReason.WINDOW)
+
+
 def is_busy(connection: Connection, running: int | None) -> bool:
     """Whether the execution a timer names keeps its job busy."""
     return busy_with(connection, running) is not None

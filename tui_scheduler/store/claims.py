@@ -6,10 +6,10 @@ Higher priority goes first, then the earlier instant. The rows of a claim are gu
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import merge
-from itertools import islice
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from tui_scheduler.domain.backfill import RANKS, is_backfill
 from tui_scheduler.domain.decisions import Occurrence, Plan, Standing, Stretch, plan
 from tui_scheduler.domain.execution import Execution, SkipReason, State, Trigger
 from tui_scheduler.domain.job import Job, Overlap
+from tui_scheduler.domain.queues import Rules
 from tui_scheduler.store.admission import (
     ASK_TO_CANCEL,
     CANCEL_WAITING,
@@ -26,49 +27,56 @@ from tui_scheduler.store.admission import (
     Verdict,
     admit,
     busy_with,
+    skip_closed,
 )
 from tui_scheduler.store.catalog import Catalog, Entry
 from tui_scheduler.store.database import Database
+from tui_scheduler.store.gates import GATED_TIMERS, GATED_WAITING, Gate, Gates, moved
 from tui_scheduler.store.handover import HAND_OVER, WAITER, free_job
 from tui_scheduler.store.hot import Values, rows, run, run_many
 from tui_scheduler.store.jobs import JobStore
 from tui_scheduler.store.nodes import guard_node
 from tui_scheduler.store.rows import INSERT_SKIPPED, execution_of, skipped_row
 
-# For each priority (see `RANKS`) the earliest timer and the earliest waiting execution: two steps down ix_timer_due and
-# ix_execution_waiting each. A timer whose job is busy is looked at again at its instant only (see `plan`).
+# For each priority (see `RANKS`) the earliest timer and the earliest waiting execution that nothing holds: two steps
+# down ix_timer_due and ix_execution_waiting each. A timer whose job is busy is looked at again at its instant only (see
+# `plan`). With the number of the newest edit, by the primary key of meta: whether there are limits is known from it.
 PEEK = f"""
 WITH p (priority) AS (VALUES {", ".join(f"({rank})" for rank in RANKS)})
 SELECT p.priority,
-  (SELECT next_fire_at FROM timer WHERE priority = p.priority AND next_fire_at <= ?
+  (SELECT next_fire_at FROM timer WHERE gate IS NULL AND priority = p.priority AND next_fire_at <= ?
      AND (running_execution_id IS NULL OR next_fire_at <= ?) ORDER BY next_fire_at LIMIT 1),
-  (SELECT next_attempt_at FROM execution WHERE state IN ('pending', 'retrying') AND priority = p.priority
-     AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT 1)
+  (SELECT next_attempt_at FROM execution WHERE state IN ('pending', 'retrying') AND gate IS NULL
+     AND priority = p.priority AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT 1),
+  (SELECT value FROM meta WHERE name = 'change_no')
 FROM p
 """  # noqa: S608 - numbers of ours
 
 # ix_timer_due: one range, already in order.
 DUE_TIMERS = """
-SELECT next_fire_at, job_id, job_version, planned_through, running_execution_id FROM timer
-WHERE priority = ? AND next_fire_at <= ? AND (running_execution_id IS NULL OR next_fire_at <= ?)
+SELECT next_fire_at, job_id, job_version, planned_through, running_execution_id, gate FROM timer
+WHERE gate IS NULL AND priority = ? AND next_fire_at <= ? AND (running_execution_id IS NULL OR next_fire_at <= ?)
 ORDER BY next_fire_at LIMIT ?
 """
-_TIMER_COLUMNS = 5
+_BY_HAND = frozenset({Trigger.MANUAL.value, Trigger.REPLAY.value})
+"""What somebody runs by hand goes whatever window there is; a queue's limits hold for it too."""
+_TIMER_COLUMNS = 6
+_GATE = 5
 
 # ix_execution_waiting: one range, already in order; the timer, which a purged job has no more, by its primary key.
 DUE_WAITING = """
 SELECT e.next_attempt_at, e.job_id, t.job_version, e.job_version AS planned_version, t.running_execution_id, e.id,
-  e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt, e.claim_no, e.rescues, e.started_at
+  e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt, e.claim_no, e.rescues, e.started_at, e.gate
 FROM execution e LEFT JOIN timer t ON t.job_id = e.job_id
-WHERE e.state IN ('pending', 'retrying') AND e.priority = ? AND e.next_attempt_at <= ?
+WHERE e.state IN ('pending', 'retrying') AND e.gate IS NULL AND e.priority = ? AND e.next_attempt_at <= ?
 ORDER BY e.next_attempt_at LIMIT ?
 """
 
 # Primary key and uq_execution_occurrence.
 INSERT_CLAIMED = """
 INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurrence_key, trigger, state, attempt,
-  claim_no, rescues, node_id, priority, cancel_requested)
-VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'claimed', 1, 1, 0, ?, ?, FALSE)
+  claim_no, rescues, node_id, priority, gate, cancel_requested)
+VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'claimed', 1, 1, 0, ?, ?, ?, FALSE)
 ON CONFLICT (job_id, occurrence_key) DO NOTHING
 """
 INSERT_WAITER = """
@@ -102,11 +110,15 @@ MANY = 1_000_000
 
 
 class Claim(NamedTuple):
-    """An execution that this node has, with its job as it was in the transaction, to be sent at `due` (µs)."""
+    """An execution that this node has, with its job as it was in the transaction, to be sent at `due` (µs).
+
+    `gate` is the queue that it counts for, if that has limits.
+    """
 
     execution: Execution
     entry: Entry
     due: int
+    gate: int | None = None
 
 
 @dataclass(slots=True)
@@ -125,7 +137,7 @@ class Claimed:
 class _Drafts:
     """Rows to be written by one claim transaction."""
 
-    run: list[tuple[Entry, Occurrence]] = field(default_factory=list)
+    run: list[tuple[Entry, Occurrence, int | None]] = field(default_factory=list)
     holds: set[int] = field(default_factory=set)
     """Keys of jobs that an execution taken here keeps busy."""
     wait: list[tuple[Entry, Occurrence]] = field(default_factory=list)
@@ -134,11 +146,27 @@ class _Drafts:
     finished: list[Values] = field(default_factory=list)
     again: list[tuple[Entry, Any]] = field(default_factory=list)
     orphans: list[Values] = field(default_factory=list)
+    timers_to: list[Values] = field(default_factory=list)
+    """(gate, job key): timers that belong behind another gate than they are."""
+    waiting_to: list[Values] = field(default_factory=list)
+    """(gate, execution key): the same."""
     has_more: bool = False
 
     @property
     def taken(self) -> int:
         return len(self.run) + len(self.again)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one claim transaction sees and may do: instants µs, `gates` those that something held may pass."""
+
+    connection: Connection
+    now: int
+    horizon: int
+    slots: int
+    rules: Rules
+    gates: dict[int, Gate]
 
 
 class ClaimStore:
@@ -147,37 +175,57 @@ class ClaimStore:
     def __init__(self, database: Database, catalog: Catalog | None = None) -> None:
         self._database = database
         self._jobs = JobStore(database)
+        self._gates = Gates(database)
         self.catalog = catalog or Catalog()
 
     def has_due(self, now: int, horizon: int, backfills: int = MANY) -> bool:
-        """Whether a claim up to `horizon` (µs) would find anything. Read-only, takes no lock."""
-        with self._database.read() as connection:
-            return any(
-                (timer is not None or waiting is not None) and (backfills > 0 or not is_backfill(rank))
-                for rank, timer, waiting in rows(connection, PEEK, horizon, now, horizon)
-            )
+        """Whether a claim up to `horizon` (µs) would find anything. Read-only, takes no lock.
 
-    def claim(self, node: int, now: int, horizon: int, slots: int, backfills: int = MANY) -> Claimed:
+        What is held by a limited queue is due at its instant, not before: a claim takes a place in the queue.
+        """
+        with self._database.read() as connection:
+            peeked = rows(connection, PEEK, horizon, now, horizon)
+            for rank, timer, waiting, _ in peeked:
+                if (timer is not None or waiting is not None) and (backfills > 0 or not is_backfill(rank)):
+                    return True
+            self._gates.follow(connection, peeked[0][-1])
+            return self._gates.has_due(connection, now, backfills)
+
+    def claim(
+        self,
+        node: int,
+        now: int,
+        horizon: int,
+        slots: int,
+        backfills: int = MANY,
+        clock: Callable[[], int] | None = None,
+    ) -> Claimed:
         """Plan and claim what is due at or before `horizon` for `node`, at most `slots` executions, at most `backfills`
         of them backfills.
 
-        Raises `NodeFenced` when the node has been declared dead; nothing is claimed then.
+        `clock` gives the time as of the moment in the transaction at which what a queue sends is counted. Raises
+        `NodeFenced` when the node has been declared dead; nothing is claimed then.
         """
         drafts = _Drafts()
         with self._database.write() as connection:
             guard_node(connection, node, self._database.kind)
-            for rank, timer, waiting in rows(connection, PEEK, horizon, now, horizon):
+            peeked = rows(connection, PEEK, horizon, now, horizon)
+            rules = self._gates.follow(connection, peeked[0][-1])
+            gates = self._gates.open(connection, now, clock or (lambda: now))
+            look = _Look(connection, now, horizon, slots, rules, gates)
+            for rank, timer, waiting, _ in peeked:
                 before = drafts.taken
                 if before >= slots:
                     break
-                if timer is None and waiting is None:
+                held = [gate for gate in gates.values() if rank in gate.ranks] if gates else []
+                if timer is None and waiting is None and not held:
                     continue
                 if is_backfill(rank):
-                    self._draft(connection, drafts, rank, now, horizon, min(slots, before + backfills))
+                    self._draft(replace(look, slots=min(slots, before + backfills)), drafts, rank, held)
                     backfills -= drafts.taken - before
                 else:
-                    self._draft(connection, drafts, rank, now, horizon, slots)
-            return self._write(connection, drafts, node, now)
+                    self._draft(look, drafts, rank, held)
+            return self._write(look, drafts, node)
 
     def start(self, node: int, held: Iterable[tuple[int, int]]) -> set[int]:
         """Mark the (key, claim_no) of at-most-once executions as being sent, before they are.
@@ -189,39 +237,63 @@ class ClaimStore:
             guard_node(connection, node, self._database.kind)
             return {key for key, claim_no in sorted(held) if run(connection, START, key, claim_no, node)}
 
-    def _draft(
-        self, connection: Connection, drafts: _Drafts, priority: int, now: int, horizon: int, slots: int
-    ) -> None:
+    def _draft(self, look: _Look, drafts: _Drafts, priority: int, held: Sequence[Gate]) -> None:
         """Go through one priority's timers and waiting executions in the order of their instants."""
+        connection, now, horizon = look.connection, look.now, look.horizon
         lock = self._database.dialect.lock_rows
-        free = slots - drafts.taken
+        free = look.slots - drafts.taken
         if free <= 0:
             return
         lock_e = lock.replace("UPDATE", "UPDATE OF e")
         waiting = rows(connection, DUE_WAITING + lock_e, priority, horizon, free)
         timers = rows(connection, DUE_TIMERS + lock, priority, horizon, now, free)
-        # Both begin with instant, job and version; read by position, which is several times faster than by name.
-        entries = self._entries(connection, {(row[1], row[2]) for row in (*waiting, *timers)})
-        for row in islice(merge(waiting, timers, key=itemgetter(0)), free) if waiting else timers:
-            free = slots - drafts.taken
-            if free <= 0:
+        more: list[Sequence[Any]] = []
+        for gate in held:
+            most = min(free, gate.room)
+            more.append(rows(connection, GATED_WAITING + lock_e, gate.key, priority, now, most))
+            more.append(rows(connection, GATED_TIMERS + lock, gate.key, priority, now, most))
+        # All begin with instant, job and version; read by position, which is several times faster than by name.
+        entries = self._entries(connection, {(row[1], row[2]) for row in chain(waiting, timers, *more)})
+        for row in merge(waiting, timers, *more, key=itemgetter(0)) if waiting or more else timers:
+            if drafts.taken >= look.slots:
                 return
             entry = entries.get(row[1])
             if len(row) == _TIMER_COLUMNS:
                 if entry is not None:
-                    self._plan(connection, drafts, entry, row, now, horizon, free)
+                    self._plan(look, drafts, entry, row)
             elif entry is None:
                 drafts.orphans.append((now, row.id))
             elif row.job_id not in drafts.holds:  # else the next claim looks at it
-                self._take_waiting(connection, drafts, entry, row, now)
+                self._take_waiting(look, drafts, entry, row)
 
-    def _take_waiting(self, connection: Connection, drafts: _Drafts, entry: Entry, row: Any, now: int) -> None:
-        verdict = admit(connection, self._database.dialect, entry, row, now)
+    def _take_waiting(self, look: _Look, drafts: _Drafts, entry: Entry, row: Any) -> None:
+        if not look.rules.hold_nothing or row.gate is not None:
+            by_hand = row.trigger in _BY_HAND
+            right = look.rules.gate_of(entry.job.spec.queue, max(row.next_attempt_at, look.now), by_hand=by_hand)
+            if self._is_closed(look, entry, row):
+                skip_closed(look.connection, self._database.dialect, row, look.now)
+                return
+            if right != row.gate:
+                drafts.waiting_to.append((right, row.id))
+                drafts.has_more = True
+                return
+            if right is not None and (right not in look.gates or look.gates[right].room <= 0):
+                return
+        verdict = admit(look.connection, self._database.dialect, entry, row, look.now)
         if verdict is not Verdict.NO:
             drafts.again.append((entry, row))
+            if row.gate is not None:
+                look.gates[row.gate].take(1)
         if verdict is Verdict.GO_AND_HOLD:
             drafts.holds.add(row.job_id)
-            run(connection, HAND_OVER, row.id, row.job_id)
+            run(look.connection, HAND_OVER, row.id, row.job_id)
+
+    def _is_closed(self, look: _Look, entry: Entry, row: Any) -> bool:
+        """Whether it is an occurrence that fires in a maintenance window, and that nobody has tried yet."""
+        if row.trigger != Trigger.SCHEDULE or row.attempt or row.rescues:
+            return False
+        closures = look.rules.closures(entry.job.spec.queue)
+        return closures is not None and closures.around(row.fire_at) is not None
 
     def _entries(self, connection: Connection, wanted: set[tuple[int, int]]) -> dict[int, Entry]:
         entries: dict[int, Entry] = {}
@@ -236,22 +308,26 @@ class ClaimStore:
             entries[job.key] = self.catalog.put(job)
         return entries
 
-    def _plan(
-        self, connection: Connection, drafts: _Drafts, entry: Entry, row: Any, now: int, horizon: int, free: int
-    ) -> None:
-        job = entry.job
-        if job.key in drafts.holds:
-            return  # taken in this transaction already: the next one finds it busy
+    def _plan(self, look: _Look, drafts: _Drafts, entry: Entry, row: Any) -> None:
+        job, now, horizon = entry.job, look.now, look.horizon
+        # Of a job taken in this transaction already, the next one finds that it is busy.
+        if job.key in drafts.holds or not self._may_pass(look, drafts, job, row):
+            return
+        free, gate, closures = look.slots - drafts.taken, row[_GATE], look.rules.closures(job.spec.queue)
+        if gate is not None:
+            horizon, free = now, min(free, look.gates[gate].room)
         if job.spec.overlap is Overlap.ALLOW:
-            decided = plan(job, entry.timetable, Standing(row[3]), now, horizon, free)
+            decided = plan(job, entry.timetable, Standing(row[3]), now, horizon, free, closures)
         else:
-            standing = _standing(connection, job, row, now)
-            decided = plan(job, entry.timetable, standing, now, horizon, free)
-            _make_way(connection, job, row.running_execution_id, decided, now)
+            standing = _standing(look.connection, job, row, now)
+            decided = plan(job, entry.timetable, standing, now, horizon, free, closures)
+            _make_way(look.connection, job, row.running_execution_id, decided, now)
             if decided.run:
                 drafts.holds.add(job.key)
         for occurrence in decided.run:
-            drafts.run.append((entry, occurrence))
+            drafts.run.append((entry, occurrence, gate))
+        if gate is not None:
+            look.gates[gate].take(len(decided.run))
         for stretch in decided.skips:
             drafts.skip.append((entry, stretch))
         if decided.wait is not None:
@@ -262,17 +338,31 @@ class ClaimStore:
         elif decided.next_fire_at <= now:
             drafts.has_more = True
 
-    def _write(self, connection: Connection, drafts: _Drafts, node: int, now: int) -> Claimed:
+    def _may_pass(self, look: _Look, drafts: _Drafts, job: Job, row: Any) -> bool:
+        """Whether nothing holds a timer; one that stands behind the wrong gate is looked at again by the next claim."""
+        gate = row[_GATE]
+        if gate is None and look.rules.hold_nothing:
+            return True
+        right = look.rules.gate_of(job.spec.queue, max(row[0], look.now))
+        if right != gate:
+            drafts.timers_to.append((right, job.key))
+            drafts.has_more = True
+            return False
+        return gate is None or look.gates[gate].room > 0
+
+    def _write(self, look: _Look, drafts: _Drafts, node: int) -> Claimed:
+        connection, now = look.connection, look.now
         claimed = Claimed(skipped=sum(stretch.count for _, stretch in drafts.skip), has_more=drafts.has_more)
         count = len(drafts.run) + len(drafts.wait) + len(drafts.skip)
         keys = iter(self._database.dialect.reserve_execution_ids(connection, count))
         fresh: list[Values] = []
-        for entry, occurrence in drafts.run:
+        for entry, occurrence, gate in drafts.run:
             job, key = entry.job, next(keys)
             at, fire_at = occurrence.scheduled_for, occurrence.fire_at
-            fresh.append((key, job.key, job.version, at, fire_at, at, node, job.spec.priority))
+            fresh.append((key, job.key, job.version, at, fire_at, at, node, job.spec.priority, gate))
             execution = Execution(key, job.key, at, fire_at, Trigger.SCHEDULE, State.CLAIMED, attempt=1, claim_no=1)
-            claimed.claims.append(Claim(execution, entry, fire_at))
+            # What was held is sent now; its lateness is the queue's, and not the drift of a node.
+            claimed.claims.append(Claim(execution, entry, fire_at if gate is None else max(fire_at, now), gate))
         complete = run_many(connection, INSERT_CLAIMED, fresh) == len(fresh)
         holds = [(c.execution.key, c.execution.job_key) for c in claimed.claims if c.execution.job_key in drafts.holds]
         run_many(connection, HAND_OVER, holds)
@@ -290,6 +380,8 @@ class ClaimStore:
         claimed.claims.extend(_claim_again(entry, row, now) for entry, row in drafts.again)
         begun = [(now, row.id) for _, row in drafts.again if _begins_backfill(row)]
         run_many(connection, BEGIN_BACKFILL, begun)
+        moved(connection, drafts.timers_to, drafts.waiting_to)
+        self._gates.count(connection, look.gates.values())
         if not complete:
             # A backfill had the occurrence first; or what waited gave way to a newer occurrence in this transaction.
             claimed.claims = [c for c in claimed.claims if rows(connection, STILL_TAKEN, c.execution.key, node)]
@@ -332,8 +424,8 @@ def _claim_again(entry: Entry, row: Any, now: int) -> Claim:
     execution = execution_of(row).claim()
     if _begins_backfill(row):
         execution = replace(execution, fire_at=now)
-    due = row.next_attempt_at
-    return Claim(execution, entry, max(due, now) if execution.trigger is Trigger.BACKFILL else due)
+    is_now = row.gate is not None or execution.trigger is Trigger.BACKFILL
+    return Claim(execution, entry, max(row.next_attempt_at, now) if is_now else row.next_attempt_at, row.gate)
 
 
 def _begins_backfill(row: Any) -> bool:

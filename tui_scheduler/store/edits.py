@@ -39,6 +39,7 @@ UPDATE job SET version = ?, updated_at = ?, change_no = ?, state = ?, deleted_at
 WRITE_TIMER = """
 UPDATE timer SET job_version = ?, priority = ?, planned_through = ?, next_fire_at = ? WHERE job_id = ?
 """
+UNGATE_TIMER = "UPDATE timer SET gate = NULL WHERE job_id = ? AND gate IS NOT NULL"
 RELEASE_TIMER = "UPDATE timer SET running_execution_id = NULL WHERE job_id = ?"
 
 # ix_execution_waiting_job: what waits of one job, a handful apart from its backfills.
@@ -53,6 +54,7 @@ WHERE job_id = ? AND state IN ('pending', 'retrying') AND trigger IN ('schedule'
 """
 WAITING_OF = "SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying')"
 REPRIORITIZE = "UPDATE execution SET priority = ? WHERE id = ? AND state IN ('pending', 'retrying') AND priority <> ?"
+UNGATE = "UPDATE execution SET gate = NULL WHERE id = ? AND state IN ('pending', 'retrying') AND gate IS NOT NULL"
 WAITERS_OF = """
 SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NULL
 """
@@ -258,6 +260,10 @@ class _Edit:
         if priority != self.job.spec.priority:
             waiting = [(priority, key, priority) for key in self._waiting(PRESENT_OF)]
             run_many(self._connection, REPRIORITIZE, waiting)
+        if written.spec.queue != self.job.spec.queue:
+            # Claims find out what holds it now; what held it may be closed, and then nobody would look.
+            run(self._connection, UNGATE_TIMER, written.key)
+            run_many(self._connection, UNGATE, [(key,) for key in self._waiting(WAITING_OF)])
         if written.spec.overlap is Overlap.ALLOW and self.job.spec.overlap is not Overlap.ALLOW:
             # Nobody looks at the end of the one under way any more.
             run(self._connection, RELEASE_TIMER, written.key)

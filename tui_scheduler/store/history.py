@@ -80,13 +80,16 @@ class NodeRecord(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """`waiting` executions wait for their time; `late` occurrences, planned or not, are overdue by more than a
-    second, the oldest since `oldest`. Both counts stop at a bound: `is_more` says that there are more.
+    second, the oldest since `oldest`. `held` are overdue too, but held back by a limited queue or a maintenance window,
+    the oldest since `oldest_held`. The counts stop at a bound: `is_more` says that there are more.
     """
 
     waiting: int
     late: int
     oldest: int | None
     is_more: bool
+    held: int = 0
+    oldest_held: int | None = None
 
 
 _COLUMNS: Final = """
@@ -145,17 +148,20 @@ def _each_priority(query: str) -> str:
 
 # ix_timer_due.
 LATE_TIMERS: Final = _each_priority(
-    "SELECT next_fire_at AS due FROM timer WHERE priority = PRIORITY AND next_fire_at < ? ORDER BY next_fire_at LIMIT ?"
+    "SELECT next_fire_at AS due FROM timer WHERE gate IS NULL AND priority = PRIORITY AND next_fire_at < ?"
+    " ORDER BY next_fire_at LIMIT ?"
 )
-DUE_AT: Final = _each_priority("SELECT job_id FROM timer WHERE priority = PRIORITY AND next_fire_at = ? LIMIT ?")
+DUE_AT: Final = _each_priority(
+    "SELECT job_id FROM timer WHERE gate IS NULL AND priority = PRIORITY AND next_fire_at = ? LIMIT ?"
+)
 NEXT_TIMERS: Final = _each_priority(
-    "SELECT planned_through FROM timer WHERE priority = PRIORITY AND next_fire_at IS NOT NULL"
+    "SELECT planned_through FROM timer WHERE gate IS NULL AND priority = PRIORITY AND next_fire_at IS NOT NULL"
     " ORDER BY next_fire_at LIMIT 20"
 )
 # ix_execution_waiting.
 LATE_WAITING: Final = _each_priority(
-    "SELECT next_attempt_at AS due FROM execution WHERE state IN ('pending', 'retrying') AND priority = PRIORITY"
-    " AND next_attempt_at < ? ORDER BY next_attempt_at LIMIT ?"
+    "SELECT next_attempt_at AS due FROM execution WHERE state IN ('pending', 'retrying') AND gate IS NULL"
+    " AND priority = PRIORITY AND next_attempt_at < ? ORDER BY next_attempt_at LIMIT ?"
 )
 # ix_execution_waiting or ix_execution_waiting_job, up to the bound.
 WAITING: Final = (
@@ -244,7 +250,15 @@ class History:
             late = [row.due for row in rows(connection, LATE_TIMERS, *each)]
             late += [row.due for row in rows(connection, LATE_WAITING, *each)]
             waiting = rows(connection, WAITING, bound)[0].number
-        return Backlog(waiting, min(len(late), bound), min(late, default=None), len(late) >= bound or waiting >= bound)
+            held = held_back(connection, self._database.dialect, now - SECOND, bound)
+        return Backlog(
+            waiting,
+            min(len(late), bound),
+            min(late, default=None),
+            len(late) >= bound or waiting >= bound,
+            min(sum(number for number, _ in held.values()), bound),
+            min((oldest for _, oldest in held.values() if oldest is not None), default=None),
+        )
 
     def due_at(self, instant: int, bound: int) -> int:
         """How many jobs fire next at exactly this instant, counted up to `bound`."""
@@ -260,6 +274,45 @@ class History:
             newest = rows(connection, NEWEST)[0].newest
             timers = [row.planned_through for row in rows(connection, NEXT_TIMERS)]
         return max([*timers, *([] if newest is None else [newest])], default=None)
+
+
+def held_of(dialect: Dialect) -> str:
+    """ix_timer_gated and ix_execution_gated_waiting: of each gate bound as a list, what is overdue, up to a bound for
+    each priority.
+    """
+    timers = "FROM timer WHERE gate = k.value AND priority = p.priority AND next_fire_at < ?"
+    waiting = (
+        "FROM execution WHERE state IN ('pending', 'retrying') AND gate = k.value AND priority = p.priority"
+        " AND next_attempt_at < ?"
+    )
+    return f"""
+WITH p (priority) AS (VALUES {", ".join(f"({priority})" for priority in PRIORITIES)})
+SELECT k.value AS gate,
+  (SELECT COUNT(*) FROM (SELECT 1 {timers} LIMIT ?) AS t)
+    + (SELECT COUNT(*) FROM (SELECT 1 {waiting} LIMIT ?) AS e) AS number,
+  (SELECT MIN(next_fire_at) {timers}) AS timer, (SELECT MIN(next_attempt_at) {waiting}) AS waiting
+FROM {dialect.each_value} CROSS JOIN p
+"""  # noqa: S608 - SQL of ours
+
+
+# Both tables whole: a handful of rows.
+GATES = "SELECT id FROM queue UNION ALL SELECT -id FROM maintenance_window"
+
+
+def held_back(
+    connection: Connection, dialect: Dialect, before: int, bound: int = BOUND
+) -> dict[int, tuple[int, int | None]]:
+    """For each gate how many timers and executions behind it were due before that instant, and the oldest instant."""
+    keys = [row[0] for row in rows(connection, GATES)]
+    held: dict[int, tuple[int, int | None]] = {}
+    if not keys:
+        return held
+    values = (before, bound, before, bound, before, before, dialect.list_value(keys))
+    for row in rows(connection, held_of(dialect), *values):
+        number, oldest = held.get(row.gate, (0, None))
+        known = [instant for instant in (oldest, row.timer, row.waiting) if instant is not None]
+        held[row.gate] = (number + row.number, min(known, default=None))
+    return held
 
 
 def read_executions(connection: Connection, *keys: int) -> list[ExecutionRecord]:

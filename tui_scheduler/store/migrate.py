@@ -14,7 +14,7 @@ from tui_scheduler.store.dialects import Dialect
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The revision this version of the program works on: that of the last file in `migrations/versions`. Kept here so
 that a start with nothing to do need not import Alembic, which takes longer than all the rest of it."""
 

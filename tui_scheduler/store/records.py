@@ -69,7 +69,8 @@ class AttemptRecord:
 class Record(NamedTuple):
     """The end of a claim: the new state and what is known.
 
-    `job_version` is the one it was sent with; `serial` says that the job does not allow overlap.
+    `job_version` is the one it was sent with; `serial` says that the job does not allow overlap, `counted` that its
+    queue has limits, so that another may go.
 
     Instants are µs since the epoch, `duration` µs.
     """
@@ -89,6 +90,7 @@ class Record(NamedTuple):
     attempt: AttemptRecord | None = None
     job_version: int | None = None
     serial: bool = False
+    counted: bool = False
     pause_job: bool = False
 
 

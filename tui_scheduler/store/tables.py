@@ -55,6 +55,7 @@ class JobRow(SQLModel, table=True):
         UniqueConstraint("public_id", name="uq_job_public_id"),
         Index("ix_job_change_no", "change_no"),
         Index("ix_job_state", "state"),
+        Index("ix_job_queue", "queue"),
         {"sqlite_autoincrement": True},
     )
     id: int | None = _key()
@@ -97,17 +98,38 @@ FAILING = "failures > 0"
 """The predicate of the partial index of jobs that fail: most have none, and a firing that succeeds leaves it alone."""
 
 
+FREE = "gate IS NULL"
+"""The predicate of the indexes of what nothing holds, which is nearly everything: limits cost the others nothing."""
+
+GATED = "gate IS NOT NULL"
+"""And of those of what belongs to a limited queue, or waits for the end of a maintenance window."""
+
+
 class TimerRow(SQLModel, table=True):
     """Where the planning of a job stands. `next_fire_at` is NULL when nothing is to be planned.
 
     `planned_through` is a nominal instant and never moves back: nothing at or before it is planned again.
     `running_execution_id` is kept only for jobs that do not allow overlap. `failures` counts the executions that
-    failed or were lost since one succeeded (see `failing`).
+    failed or were lost since one succeeded (see `failing`). `gate` is what holds the job (see `gates`).
     """
 
     __tablename__ = "timer"
     __table_args__ = (
-        Index("ix_timer_due", "priority", "next_fire_at", postgresql_where=text("next_fire_at IS NOT NULL")),
+        Index(
+            "ix_timer_due",
+            "priority",
+            "next_fire_at",
+            sqlite_where=text(FREE),
+            postgresql_where=text(f"next_fire_at IS NOT NULL AND {FREE}"),
+        ),
+        Index(
+            "ix_timer_gated",
+            "gate",
+            "priority",
+            "next_fire_at",
+            sqlite_where=text(GATED),
+            postgresql_where=text(GATED),
+        ),
         Index("ix_timer_failing", "job_id", sqlite_where=text(FAILING), postgresql_where=text(FAILING)),
     )
     job_id: int = Field(sa_column=Column(_KEY, primary_key=True, autoincrement=False))
@@ -117,6 +139,7 @@ class TimerRow(SQLModel, table=True):
     planned_through: int = _instant()
     running_execution_id: int | None = _instant(nullable=True)
     failures: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    gate: int | None = _instant(nullable=True)
 
 
 UNFINISHED = "state IN ('claimed', 'running')"
@@ -152,8 +175,22 @@ class ExecutionRow(SQLModel, table=True):
             "ix_execution_waiting",
             "priority",
             "next_attempt_at",
-            sqlite_where=text(WAITING),
-            postgresql_where=text(WAITING),
+            sqlite_where=text(f"{WAITING} AND {FREE}"),
+            postgresql_where=text(f"{WAITING} AND {FREE}"),
+        ),
+        Index(
+            "ix_execution_gated_waiting",
+            "gate",
+            "priority",
+            "next_attempt_at",
+            sqlite_where=text(f"{WAITING} AND {GATED}"),
+            postgresql_where=text(f"{WAITING} AND {GATED}"),
+        ),
+        Index(
+            "ix_execution_gated",
+            "gate",
+            sqlite_where=text(f"{UNFINISHED} AND {GATED}"),
+            postgresql_where=text(f"{UNFINISHED} AND {GATED}"),
         ),
         Index(
             "ix_execution_waiting_job",
@@ -206,6 +243,8 @@ class ExecutionRow(SQLModel, table=True):
     cancel_requested: bool = Field(default=False)
     sent_once: bool | None = Field(default=None, sa_column=Column(Boolean, nullable=True))
     """Marked as running under at most once: the job's type may be edited before its node dies."""
+    gate: int | None = _instant(nullable=True)
+    """What holds it while it waits, and the queue it counts for while it is under way (see `gates`)."""
 
 
 class AttemptRow(SQLModel, table=True):
@@ -258,14 +297,49 @@ class NodeRow(SQLModel, table=True):
 
 
 class QueueRow(SQLModel, table=True):
-    """Limits of a queue, global over all nodes. NULL: no limit."""
+    """Limits of a queue, global over all nodes. NULL: no limit. Only queues that have or had limits have a row."""
 
     __tablename__ = "queue"
-    name: str = Field(sa_column=Column(Text, primary_key=True))
+    __table_args__ = (UniqueConstraint("name", name="uq_queue_name"), {"sqlite_autoincrement": True})
+    id: int | None = _key()
+    name: str = _text()
     concurrency: int | None = _number(nullable=True)
     rate_count: int | None = _number(nullable=True)
     rate_period_us: int | None = _instant(nullable=True)
     paused: bool = Field(default=False)
+
+
+class QueueUseRow(SQLModel, table=True):
+    """How many executions of a queue with a rate were claimed in the bucket of time that ends at `until`."""
+
+    __tablename__ = "queue_use"
+    queue_id: int = Field(sa_column=Column(_KEY, primary_key=True, autoincrement=False))
+    until: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    used: int = _number(0)
+
+
+class WindowRow(SQLModel, table=True):
+    """A maintenance window: from `starts_at` to `ends_at` once, or for `duration_us` from each instant of `schedule`.
+
+    `queue` NULL: it holds for all. It is in force from `since` on; `is_past` is what is left of one that was changed
+    while it lasted (`window` is a word of SQL's own, hence the table's name).
+    """
+
+    __tablename__ = "maintenance_window"
+    __table_args__ = (UniqueConstraint("public_id", name="uq_window_public_id"), {"sqlite_autoincrement": True})
+    id: int | None = _key()
+    public_id: str = _text()
+    name: str = _text()
+    queue: str | None = _text(nullable=True)
+    starts_at: int | None = _instant(nullable=True)
+    ends_at: int | None = _instant(nullable=True)
+    schedule: str | None = _text(nullable=True)
+    duration_us: int | None = _instant(nullable=True)
+    timezone: str = _text()
+    enabled: bool = Field(default=True)
+    is_past: bool = Field(default=False)
+    created_at: int = _instant()
+    since: int = _instant()
 
 
 class TokenRow(SQLModel, table=True):

@@ -59,7 +59,7 @@ CREATE TABLE execution (
 	skip_to BIGINT, 
 	skip_count INTEGER, 
 	cancel_requested BOOLEAN NOT NULL, 
-	sent_once BOOLEAN, 
+	sent_once BOOLEAN, gate BIGINT, 
 	CONSTRAINT uq_execution_occurrence UNIQUE (job_id, occurrence_key)
 );
 
@@ -68,8 +68,6 @@ CREATE INDEX ix_execution_cancel ON execution (node_id) WHERE cancel_requested;
 CREATE INDEX ix_execution_extra ON execution (job_id, scheduled_for) WHERE occurrence_key IS NULL;
 
 CREATE INDEX ix_execution_unfinished ON execution (node_id) WHERE state IN ('claimed', 'running');
-
-CREATE INDEX ix_execution_waiting ON execution (priority, next_attempt_at) WHERE state IN ('pending', 'retrying');
 
 CREATE TABLE job (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -136,26 +134,15 @@ CREATE TABLE node (
 
 CREATE INDEX ix_node_state ON node (state);
 
-CREATE TABLE queue (
-	name TEXT NOT NULL, 
-	concurrency INTEGER, 
-	rate_count INTEGER, 
-	rate_period_us BIGINT, 
-	paused BOOLEAN NOT NULL, 
-	PRIMARY KEY (name)
-);
-
 CREATE TABLE timer (
 	job_id INTEGER NOT NULL, 
 	job_version INTEGER NOT NULL, 
 	priority SMALLINT NOT NULL, 
 	next_fire_at BIGINT, 
 	planned_through BIGINT NOT NULL, 
-	running_execution_id BIGINT, failures INTEGER DEFAULT 0 NOT NULL, 
+	running_execution_id BIGINT, failures INTEGER DEFAULT 0 NOT NULL, gate BIGINT, 
 	PRIMARY KEY (job_id)
 );
-
-CREATE INDEX ix_timer_due ON timer (priority, next_fire_at);
 
 CREATE TABLE token (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
@@ -173,4 +160,50 @@ CREATE INDEX ix_timer_failing ON timer (job_id) WHERE failures > 0;
 
 CREATE INDEX ix_execution_failed ON execution (finished_at) WHERE state IN ('failed', 'lost');
 
-CREATE INDEX ix_execution_waiting_job ON execution (job_id, "trigger", next_attempt_at, scheduled_for) WHERE state IN ('pending', 'retrying')
+CREATE INDEX ix_execution_waiting_job ON execution (job_id, "trigger", next_attempt_at, scheduled_for) WHERE state IN ('pending', 'retrying');
+
+CREATE INDEX ix_job_queue ON job (queue);
+
+CREATE INDEX ix_timer_due ON timer (priority, next_fire_at) WHERE gate IS NULL;
+
+CREATE INDEX ix_timer_gated ON timer (gate, priority, next_fire_at) WHERE gate IS NOT NULL;
+
+CREATE INDEX ix_execution_waiting ON execution (priority, next_attempt_at) WHERE state IN ('pending', 'retrying') AND gate IS NULL;
+
+CREATE INDEX ix_execution_gated_waiting ON execution (gate, priority, next_attempt_at) WHERE state IN ('pending', 'retrying') AND gate IS NOT NULL;
+
+CREATE INDEX ix_execution_gated ON execution (gate) WHERE state IN ('claimed', 'running') AND gate IS NOT NULL;
+
+CREATE TABLE queue (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	name TEXT NOT NULL, 
+	concurrency INTEGER, 
+	rate_count INTEGER, 
+	rate_period_us BIGINT, 
+	paused BOOLEAN NOT NULL, 
+	CONSTRAINT uq_queue_name UNIQUE (name)
+);
+
+CREATE TABLE queue_use (
+	queue_id INTEGER NOT NULL, 
+	until BIGINT NOT NULL, 
+	used INTEGER NOT NULL, 
+	PRIMARY KEY (queue_id, until)
+);
+
+CREATE TABLE maintenance_window (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	public_id TEXT NOT NULL, 
+	name TEXT NOT NULL, 
+	queue TEXT, 
+	starts_at BIGINT, 
+	ends_at BIGINT, 
+	schedule TEXT, 
+	duration_us BIGINT, 
+	timezone TEXT NOT NULL, 
+	enabled BOOLEAN NOT NULL, 
+	is_past BOOLEAN NOT NULL, 
+	created_at BIGINT NOT NULL, 
+	since BIGINT NOT NULL, 
+	CONSTRAINT uq_window_public_id UNIQUE (public_id)
+)

@@ -1,0 +1,94 @@
+"""Maintenance windows: stretches of time in which nothing of a queue, or of all of them, is sent.
+
+Instants are µs since the epoch, durations µs. A window is open at its start and closed at its end: [start, end).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+Span = tuple[int, int]
+"""[start, end)"""
+
+
+class Timetable(Protocol):
+    """What a recurring window needs of a schedule."""
+
+    def next_after(self, instant: int) -> int | None:
+        """The first occurrence strictly after `instant`, or None when there is none."""
+        ...
+
+    def last_between(self, after: int, through: int) -> int | None:
+        """The last occurrence in (after, through]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A window from one instant to another."""
+
+    start: int
+    end: int
+
+    def around(self, instant: int) -> Span | None:
+        """The stretch that `instant` lies in, if it lies in one."""
+        return (self.start, self.end) if self.start <= instant < self.end else None
+
+    def next_start(self, after: int) -> int | None:
+        """The first start strictly after `after`."""
+        return self.start if self.start > after else None
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """A window that begins at every instant of a schedule and lasts `duration`; it holds from `since` on."""
+
+    timetable: Timetable
+    duration: int
+    since: int
+
+    def around(self, instant: int) -> Span | None:
+        """The stretch that `instant` lies in, if it lies in one."""
+        if instant < self.since:
+            return None
+        start = self.timetable.last_between(instant - self.duration, instant)
+        return None if start is None else (max(start, self.since), start + self.duration)
+
+    def next_start(self, after: int) -> int | None:
+        """The first start strictly after `after`."""
+        if after < self.since and self.around(self.since) is not None:
+            return self.since
+        return self.timetable.next_after(max(after, self.since - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stored window that is in force. `queue` None: it holds for all of them."""
+
+    key: int
+    queue: str | None
+    times: Once | Recurring
+
+
+class Closures:
+    """All the windows that hold for one queue."""
+
+    def __init__(self, windows: Iterable[Window]) -> None:
+        self.windows = tuple(windows)
+
+    def gate_at(self, instant: int) -> Window | None:
+        """The window that `instant` lies in; of several the one that ends last."""
+        found = [(span[1], w.key, w) for w in self.windows if (span := w.times.around(instant)) is not None]
+        return max(found)[2] if found else None
+
+    def around(self, instant: int) -> Span | None:
+        """The stretch that `instant` lies in; of several the one that ends last."""
+        spans = [span for window in self.windows if (span := window.times.around(instant)) is not None]
+        return max(spans, key=lambda span: span[1], default=None)
+
+    def next_start(self, after: int) -> int | None:
+        """When the next window begins, strictly after `after`."""
+        starts = [start for window in self.windows if (start := window.times.next_start(after)) is not None]
+        return min(starts, default=None)
