@@ -61,7 +61,8 @@ INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurren
 SELECT n, 1 + n % {JOBS}, 1, {T} + n, {T} + n, CASE WHEN n % 20 = 0 THEN NULL ELSE {T} + n END, 'schedule',
   CASE WHEN n % 500 = 0 THEN 'pending' WHEN n % 500 = 1 THEN 'claimed' WHEN n % 1000 = 2 THEN 'retrying'
     ELSE 'succeeded' END,
-  1, 1, 0, 1 + n % 3, 1 + n % 9, CASE WHEN n % 1000 IN (0, 2) THEN {T} + n END, {T} + n, {T} + n, n % 50001 = 1, CASE WHEN n % 7 = 0 THEN 1 + n % 5 END
+  1, 1, 0, 1 + n % 3, 1 + n % 9, CASE WHEN n % 1000 IN (0, 2) THEN {T} + n END, {T} + n, {T} + n, n % 50001 = 1,
+  CASE WHEN n % 7 = 0 THEN 1 + n % 5 END
 FROM numbers
 """
 ATTEMPT = f"INSERT INTO attempt (execution_id, attempt, node_id, finished_at) SELECT n * 10, 1, 1, {T} FROM numbers"
