@@ -26,9 +26,14 @@ def clean_memory() -> Database:
     pooled = database.connections._engine.raw_connection()
     raw = pooled.driver_connection
     assert isinstance(raw, sqlite3.Connection)
-    _migrated_in_memory().backup(raw)
+    fill_memory(raw)
     pooled.close()
     return database
+
+
+def fill_memory(raw: sqlite3.Connection) -> None:
+    """Put our tables, with nothing in them, into a connection to SQLite in memory."""
+    _migrated_in_memory().backup(raw)
 
 
 @cache

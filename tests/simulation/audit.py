@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from tests.simulation.story import History
+from tests.simulation.eras import AHEAD, BOUND, Era, Phase, eras_of, phases_of, within
+from tests.simulation.history import Deed, History
+from tests.simulation.reasons import check_end, check_skip
+from tests.simulation.target import Arrival
 from tui_scheduler.domain.execution import MAX_RESCUES
-from tui_scheduler.domain.job import Job, JobState, JobType, Overlap
-from tui_scheduler.domain.schedule import Schedule, parse_schedule
+from tui_scheduler.domain.job import Job, JobType, Overlap
 from tui_scheduler.engine.arming import rfc3339
-from tui_scheduler.engine.world import SECOND, Options
 from tui_scheduler.store.hot import rows
 
-EXECUTIONS = "SELECT * FROM execution ORDER BY id"
+EXECUTIONS = "SELECT *, 0 AS is_pruned FROM execution UNION ALL SELECT *, 1 FROM pruned ORDER BY id"
 RAN = frozenset({"succeeded", "failed", "cancelled", "lost"})
-BINDS_AFTER = 250_000
-"""µs after an edit from which it must bind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Era:
-    """A stretch of time (after, through] in which a job was active with one schedule; µs, wall clock."""
-
-    after: int
-    through: int
-    schedule: Schedule
-
-    def occurrences(self) -> Iterator[int]:
-        instant = self.schedule.next_after(self.after)
-        while instant is not None and instant <= self.through:
-            yield instant
-            instant = self.schedule.next_after(instant)
-
-    def has(self, instant: int) -> bool:
-        return self.after < instant <= self.through and self.schedule.next_after(instant - 1) == instant
 
 
 @dataclass(slots=True)
@@ -51,6 +31,23 @@ class Figures:
     lost_at_most_once: int = 0
 
 
+@dataclass(slots=True)
+class Case:
+    """One job: what was asked of it, and what is known of it."""
+
+    history: History
+    job: Job
+    executions: list[Any]
+    arrivals: dict[int, list[Arrival]]
+    deeds: list[Deed]
+    eras: list[Era]
+    phases: list[Phase]
+    wrong: list[str] = field(default_factory=list)
+
+    def complain(self, sentence: str) -> None:
+        self.wrong.append(f"{self.job.spec.name}: {sentence}")
+
+
 def check(history: History) -> tuple[list[str], Figures]:
     """What is wrong with a history, one sentence each, and its figures."""
     with history.database.read() as connection:
@@ -58,123 +55,127 @@ def check(history: History) -> tuple[list[str], Figures]:
     by_job: dict[int, list[Any]] = defaultdict(list)
     for row in executions:
         by_job[row.job_id].append(row)
-    arrivals = defaultdict(list)
+    arrivals: dict[int, list[Arrival]] = defaultdict(list)
     for arrival in history.target.arrivals:
         arrivals[arrival.key].append(arrival)
     figures = Figures()
     wrong = [] if history.came_to_rest else ["it did not come to rest"]
     wrong += [f"execution {r.id} is left {r.state}" for r in executions if r.state not in RAN | {"skipped"}]
     wrong += [f"stale send of execution {a.key} by node {a.node}" for a in history.target.arrivals if a.is_stale]
-    jobs = {deed.job.key: deed.job for deed in history.deeds}
-    for key, job in jobs.items():
-        eras = list(_eras(history, key))
-        wrong += _coverage(history, job, eras, by_job[key], figures)
-        wrong += _deliveries(job, by_job[key], arrivals, figures)
-        if job.spec.overlap is not Overlap.ALLOW:
-            wrong += _overlaps(job, by_job[key], arrivals)
+    for job in history.latest():
+        deeds = [deed for deed in history.deeds if deed.job.key == job.key]
+        case = Case(
+            history, job, by_job[job.key], arrivals, deeds, eras_of(history, job.key), phases_of(history, job.key)
+        )
+        _coverage(case, figures)
+        _deliveries(case, figures)
+        _overlaps(case)
+        wrong += case.wrong
     wrong += _manual(history, executions)
+    wrong += _pruned(history, executions)
     return wrong, figures
 
 
-def _eras(history: History, key: int) -> Iterator[Era]:
-    deeds = [deed for deed in history.deeds if deed.job.key == key]
-    ends = [deed.at for deed in deeds[1:]] + [history.ended_at]
-    for deed, end in zip(deeds, ends, strict=True):
-        if deed.job.state is JobState.ACTIVE:
-            spec = deed.job.spec
-            schedule = parse_schedule(spec.schedule, spec.timezone, created_at=deed.job.created_at)
-            yield Era(deed.at, end, schedule)
-
-
-def _coverage(history: History, job: Job, eras: list[Era], executions: list[Any], figures: Figures) -> list[str]:
+def _coverage(case: Case, figures: Figures) -> None:
     """Each occurrence has exactly one place: its own execution, or a skipped stretch."""
-    wrong = []
     places: dict[int, int] = defaultdict(int)
-    # What an edit finds planned under another clock is not planned again.
-    eras_say_all = len(eras) <= 1 or not history.clock_was_set
-    # A clock that was set back ends an era before instants that were planned in it.
-    latest = history.time.latest + Options().look_ahead if history.clock_was_set else 0
-    reached = [Era(era.after, max(era.through, latest), era.schedule) for era in eras]
-    for row in executions:
+    for row in case.executions:
         if row.trigger == "schedule":
-            wrong += _place(job, row, reached if eras_say_all else None, places)
-    wrong += [f"{job.spec.name}: {n} places for {_show(instant)}" for instant, n in places.items() if n > 1]
-    if not eras_say_all:
-        return wrong
-    for era in eras:
+            _place(case, row, places)
+    for instant, number in places.items():
+        if number > 1:
+            case.complain(f"{number} places for {rfc3339(instant)}")
+        if not any(_has(case, era, instant) for era in case.eras):
+            case.complain(f"{rfc3339(instant)} was never an occurrence")
+    for era in case.eras:
         for instant in era.occurrences():
             figures.planned += 1
             if instant not in places:
-                wrong.append(f"{job.spec.name}: {_show(instant)} of {era.schedule.text!r} is missing")
-    if not history.clock_was_set:
-        look_ahead = Options().look_ahead + SECOND // 2
-        for instant in places:
-            if not any(
-                era.has(instant) or Era(era.after, era.through + look_ahead, era.schedule).has(instant) for era in eras
-            ):
-                wrong.append(f"{job.spec.name}: {_show(instant)} was never an occurrence")
-    return wrong
+                case.complain(f"{rfc3339(instant)} of {era.schedule.text!r} is missing")
 
 
-def _place(job: Job, row: Any, eras: list[Era] | None, places: dict[int, int]) -> list[str]:
-    """Note the places in the plan that an execution takes. `eras` is None where they do not say enough."""
+def _has(case: Case, era: Era, instant: int) -> bool:
+    """Whether an era may have asked for this; a clock that was set back ends an era before what it was planned for."""
+    if case.history.clock_was_set_back:
+        return instant > era.after and instant <= case.history.time.latest + AHEAD and era.is_on(instant)
+    return era.has(instant, beyond=AHEAD)
+
+
+def _place(case: Case, row: Any, places: dict[int, int]) -> None:
+    """Note the places in the plan that an execution takes."""
+    if row.state == "skipped":
+        check_skip(case, row)
+    else:
+        check_end(case, row)
     if row.state == "skipped" and row.skip_count > 1:
-        return [] if eras is None else _check_stretch(row, eras, places)
-    if row.occurrence_key is None:
-        return [f"{job.spec.name}: execution {row.id} has no place in the plan"]
-    places[row.occurrence_key] += 1
-    return []
+        _place_stretch(case, row, places)
+    elif row.occurrence_key is None:
+        case.complain(f"execution {row.id} has no place in the plan")
+    else:
+        places[row.occurrence_key] += 1
 
 
-def _check_stretch(row: Any, eras: list[Era], places: dict[int, int]) -> list[str]:
-    for era in eras:
-        if era.after < row.skip_from <= era.through and era.schedule.next_after(row.skip_from - 1) == row.skip_from:
-            count = 0
-            instant: int | None = row.skip_from
-            while instant is not None and instant <= row.skip_to:
+def _place_stretch(case: Case, row: Any, places: dict[int, int]) -> None:
+    counts = []
+    for era in case.eras:
+        if not _has(case, era, row.skip_from):
+            continue
+        stretch = []
+        instant: int | None = row.skip_from
+        while instant is not None and instant <= row.skip_to:
+            stretch.append(instant)
+            instant = era.schedule.next_after(instant)
+        if len(stretch) == row.skip_count:
+            for instant in stretch:
                 places[instant] += 1
-                count += 1
-                instant = era.schedule.next_after(instant)
-            if count == row.skip_count:
-                return []
-            return [f"execution {row.id} says {row.skip_count} skipped, there are {count}"]
-    return [f"execution {row.id} skips from {_show(row.skip_from)}, which is in no era"]
+            return
+        counts.append(len(stretch))
+    if counts:
+        case.complain(f"execution {row.id} says {row.skip_count} skipped, there are {counts[0]}")
+    else:
+        case.complain(f"execution {row.id} skips from {rfc3339(row.skip_from)}, which is in no era")
 
 
-def _deliveries(job: Job, executions: list[Any], arrivals: dict[int, list[Any]], figures: Figures) -> list[str]:
-    wrong = []
-    once = job.spec.type is JobType.ATMOST_ONCE
-    for row in executions:
-        came = arrivals[row.id]
+def _deliveries(case: Case, figures: Figures) -> None:
+    most = max(deed.job.spec.retry.max_attempts for deed in case.deeds)
+    for row in case.executions:
+        came = case.arrivals[row.id]
+        attempts = {arrival.attempt for arrival in came}
         figures.skipped += row.skip_count or 0
         figures.executed += row.state in RAN
-        attempts = {arrival.attempt for arrival in came}
         figures.duplicates += len(came) - len(attempts)
         if any(arrival.scheduled_for != row.scheduled_for for arrival in came):
-            wrong.append(f"{job.spec.name}: execution {row.id} changed its Idempotency-Key")
+            case.complain(f"execution {row.id} changed its Idempotency-Key")
         if row.state == "succeeded" and not came:
-            wrong.append(f"{job.spec.name}: execution {row.id} succeeded without an arrival")
+            case.complain(f"execution {row.id} succeeded without an arrival")
         if row.state == "skipped" and came:
-            wrong.append(f"{job.spec.name}: execution {row.id} was sent and recorded as skipped")
-        if attempts and max(attempts) > job.spec.retry.max_attempts:
-            wrong.append(f"{job.spec.name}: execution {row.id} had {max(attempts)} attempts")
-        if once and len(came) > 1:
-            wrong.append(f"{job.spec.name}: at-most-once execution {row.id} was sent {len(came)} times")
-        if row.state == "lost" and once:
+            case.complain(f"execution {row.id} was sent and recorded as skipped")
+        if attempts and max(attempts) > most:
+            case.complain(f"execution {row.id} had {max(attempts)} attempts")
+        _once(case, row, came)
+        if row.state == "lost" and any(phase.type is JobType.ATMOST_ONCE for phase in case.phases):
             figures.lost_at_most_once += 1
         elif row.state == "lost" and row.rescues < MAX_RESCUES:
-            wrong.append(f"{job.spec.name}: at-least-once execution {row.id} was lost after {row.rescues} rescues")
-    return wrong
+            case.complain(f"at-least-once execution {row.id} was lost after {row.rescues} rescues")
 
 
-def _overlaps(job: Job, executions: list[Any], arrivals: dict[int, list[Any]]) -> list[str]:
-    scheduled = [row.id for row in executions if row.trigger == "schedule"]
-    spans = sorted((a.at, a.until, key) for key in scheduled for a in arrivals[key])
-    wrong = []
-    for (_, until, first), (at, _, second) in pairwise(spans):
-        if first != second and at < until:
-            wrong.append(f"{job.spec.name}: executions {first} and {second} overlapped")
-    return wrong
+def _once(case: Case, row: Any, came: list[Arrival]) -> None:
+    """What was sent while its job was at most once is never sent again, whatever became of the job."""
+    for first in came[:-1]:
+        if all(phase.type is JobType.ATMOST_ONCE for phase in within(case.phases, first.at - BOUND, first.at)):
+            case.complain(f"at-most-once execution {row.id} was sent {len(came)} times")
+            return
+
+
+def _overlaps(case: Case) -> None:
+    """Two of a job that did not allow it, from a look-ahead before the first to the second."""
+    scheduled = [row.id for row in case.executions if row.trigger == "schedule"]
+    spans = sorted((a.at, a.until, key) for key in scheduled for a in case.arrivals[key])
+    for (began, until, first), (at, _, second) in pairwise(spans):
+        if first == second or at >= until:
+            continue
+        if all(phase.overlap is not Overlap.ALLOW for phase in within(case.phases, began - 3, at)):
+            case.complain(f"executions {first} and {second} overlapped")
 
 
 def _manual(history: History, executions: list[Any]) -> list[str]:
@@ -186,5 +187,13 @@ def _manual(history: History, executions: list[Any]) -> list[str]:
     ]
 
 
-def _show(instant: int) -> str:
-    return rfc3339(instant)
+def _pruned(history: History, executions: list[Any]) -> list[str]:
+    """Only what has ended, and long ago, is forgotten; or what belonged to a deleted job."""
+    deleted = {deed.job.key for deed in history.deeds if deed.what == "delete"}
+    before = None if history.keep_age is None else history.time.latest - history.keep_age
+    return [
+        f"execution {row.id} was pruned though it was {row.state} and of {rfc3339(row.scheduled_for)}"
+        for row in executions
+        if row.is_pruned and row.job_id not in deleted
+        if row.state not in RAN | {"skipped"} or before is None or (row.finished_at or row.scheduled_for) > before
+    ]

@@ -7,23 +7,29 @@ from dataclasses import replace
 
 import pytest
 import trio
-import trio.testing
 
 from tests.simulation.audit import EXECUTIONS, check
-from tests.simulation.story import Deed, History, Story, play
+from tests.simulation.clocks import SECOND, LeapingClock
+from tests.simulation.deeds import ALL
+from tests.simulation.faults import Faults
+from tests.simulation.history import History
+from tests.simulation.judging import play
+from tests.simulation.judging import run as run_story
+from tests.simulation.memory import open_memory
+from tests.simulation.story import Plot, Story
 from tests.sqlite import clean_memory
-from tui_scheduler.domain.job import JobSpec, JobType, Overlap, Request
+from tui_scheduler.domain.job import CatchUp, JobSpec, JobType, Overlap, Request
 from tui_scheduler.domain.retry import RetryPolicy
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.hot import rows, run
 
-SEEDS = range(7_000, 7_030)
+SEEDS = range(7_000, 7_060)
 """Histories of every run; `python -m tests.simulation` plays any number of others."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
-    database = clean_memory()
+    database = open_memory()
     yield database
     database.close()
 
@@ -33,7 +39,7 @@ def told(history: History) -> list[object]:
     with history.database.read() as connection:
         executions = [tuple(row) for row in rows(connection, EXECUTIONS)]
     logs = [node.log for node in history.nodes]
-    return [executions, history.target.arrivals, history.deeds, history.manual, history.crashes, history.ended_at, logs]
+    return [executions, history.target.arrivals, history.deeds, history.manual, history.tally, history.ended_at, logs]
 
 
 @pytest.mark.slow
@@ -48,47 +54,96 @@ def test_the_same_seed_gives_the_same_history(database: Database) -> None:
     assert first != other
 
 
+def test_a_history_is_the_same_through_the_stores_own_connections(database: Database) -> None:
+    ordinary = clean_memory()
+    seed = next(seed for seed in range(7_000, 7_100) if play(seed, database).tally.deeds > 3)
+    assert told(play(seed, database)) == told(play(seed, ordinary))
+    ordinary.close()
+
+
 @pytest.mark.slow
 def test_a_crash_at_any_chosen_transaction_keeps_the_promise(database: Database) -> None:
+    crashes = 0
     for crash_at in (1, 2, 3, 5, 8, 13, 34, 89):
-        history = play(7_000, database, crash_at)
+        history = play(7_000 + crash_at % 3, database, Plot(crash_at=crash_at))
         assert check(history)[0] == [], f"a crash at transaction {crash_at}"
-        assert history.crashes > 0
+        crashes += history.tally.crashes
+    assert crashes > 4  # some histories end before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deed", ALL)
+def test_a_deed_after_any_transaction_keeps_the_promise(deed: str, database: Database) -> None:
+    for deed_at in range(1, 60):
+        history = play(7_100 + deed_at % 5, database, Plot(deed_at=deed_at, deed=deed))
+        assert check(history)[0] == [], f"{deed} after transaction {deed_at}"
+
+
+@pytest.mark.slow
+def test_an_answer_lost_at_any_transaction_keeps_the_promise(database: Database) -> None:
+    lost = 0
+    for lose_at in range(1, 120):
+        history = play(7_200 + lose_at % 5, database, Plot(lose_at=lose_at))
+        assert check(history)[0] == [], f"the answer to transaction {lose_at} was lost"
+        lost += history.tally.lost_answers
+    assert lost > 60  # some histories end before
+
+
+def test_the_clock_leaps_to_what_is_next_and_a_deadlock_is_an_error() -> None:
+    clock, seen = LeapingClock(), []
+
+    async def sleepers() -> None:
+        async with trio.open_nursery() as nursery:
+            for seconds in (3, 1, 2):
+                nursery.start_soon(note, seconds)
+            with trio.move_on_after(1.5):
+                await clock.sleep(10)
+            seen.append(trio.current_time())
+
+    async def note(seconds: float) -> None:
+        await clock.sleep(seconds)
+        seen.append(trio.current_time())
+
+    trio.run(sleepers, clock=clock)
+    assert seen == [1, 1.5, 2, 3]
+    with pytest.raises(trio.TrioInternalError) as error:
+        trio.run(trio.sleep_forever, clock=LeapingClock())
+    assert "nothing will ever happen" in str(error.value.__cause__)
 
 
 class QuietStory(Story):
     """No users, no faults; a job of each kind that a planted violation needs."""
 
     def _create(self) -> None:
-        if self.history.deeds:
-            return
-        now = self._time.now()
         every_second = JobSpec("@every 1s", Request("http://target/"), retry=RetryPolicy(max_attempts=1))
         for number, spec in enumerate(
             (
                 every_second,
                 replace(every_second, type=JobType.ATMOST_ONCE),
-                replace(every_second, schedule="@every 4s", overlap=Overlap.SKIP),
+                replace(every_second, schedule="@every 4s", overlap=Overlap.SKIP, catch_up=CatchUp.LATEST),
             )
         ):
-            self.history.deeds.append(Deed(now, "create", self._jobs.create(spec, now, job_id=f"{number:032x}")))
+            self.users.create_job(replace(spec, name=f"job {number}"), f"{number:032x}")
+        self._plot = None
+        self._length = 10
         for node in self.history.nodes:
             node.faults.calm()
 
-    async def _users(self) -> None:
-        await trio.sleep_forever()
+    def _faults(self) -> Faults:
+        faults = super()._faults()
+        faults.calm()
+        return faults
 
-    async def _disturb(self) -> None:
-        await trio.sleep_forever()
+    async def _pass(self) -> None:
+        await trio.sleep(self._length)
 
 
 @pytest.fixture
 def quiet(database: Database) -> History:
     """A history in which nothing was wrong."""
-    story = QuietStory(7_000, database)
-    trio.run(story.play, clock=trio.testing.MockClock(autojump_threshold=0))
-    assert check(story.history)[0] == []
-    return story.history
+    history = run_story(QuietStory(7_000, database))
+    assert check(history)[0] == []
+    return history
 
 
 def ran(history: History, where: str = "") -> int:
@@ -108,7 +163,9 @@ def change(history: History, sql: str, *values: object) -> None:
 
 
 def drop_an_execution(history: History) -> str:
-    change(history, "DELETE FROM execution WHERE id = ?", ran(history))
+    key = ran(history)
+    change(history, "DELETE FROM execution WHERE id = ?", key)
+    change(history, "DELETE FROM pruned WHERE id = ?", key)
     return "is missing"
 
 
@@ -128,7 +185,12 @@ def invent_an_occurrence(history: History) -> str:
 
 
 def skip_what_was_sent(history: History) -> str:
-    change(history, "UPDATE execution SET state = 'skipped', skip_count = 1 WHERE id = ?", ran(history))
+    change(
+        history,
+        "UPDATE execution SET state = 'skipped', skip_count = 1, skip_reason = 'overlap', skip_from = scheduled_for"
+        " WHERE id = ?",
+        ran(history),
+    )
     return "was sent and recorded as skipped"
 
 
@@ -187,6 +249,66 @@ def never_rest(history: History) -> str:
     return "did not come to rest"
 
 
+def skip_within_the_grace(history: History) -> str:
+    key = ran(history, f"AND j.overlap = '{Overlap.SKIP}'")
+    change(
+        history,
+        "UPDATE execution SET state = 'skipped', skip_reason = 'too late', skip_count = 1, skip_from = scheduled_for,"
+        " skip_to = scheduled_for, finished_at = scheduled_for + 1000000 WHERE id = ?",
+        key,
+    )
+    return "within the grace"
+
+
+def skip_what_is_to_be_caught_up_on(history: History) -> str:
+    key = ran(history, f"AND j.overlap = '{Overlap.ALLOW}'")
+    change(
+        history,
+        "UPDATE execution SET state = 'skipped', skip_reason = 'too late', skip_count = 1, skip_from = scheduled_for,"
+        " skip_to = scheduled_for WHERE id = ?",
+        key,
+    )
+    return "wants to catch up on all"
+
+
+def skip_for_a_reason_that_never_was(history: History) -> str:
+    change(
+        history,
+        "UPDATE execution SET state = 'skipped', skip_reason = 'deleted', skip_count = 1, skip_from = scheduled_for,"
+        " skip_to = scheduled_for WHERE id = ?",
+        ran(history),
+    )
+    return "is skipped as deleted, which never was"
+
+
+def cancel_without_being_asked(history: History) -> str:
+    change(history, "UPDATE execution SET state = 'cancelled' WHERE id = ?", ran(history))
+    return "was cancelled, and nobody asked for it"
+
+
+def count_a_skipped_stretch_wrongly(history: History) -> str:
+    key = ran(history, f"AND j.overlap = '{Overlap.ALLOW}'")
+    change(
+        history,
+        "UPDATE execution SET state = 'skipped', skip_reason = 'too late', skip_count = 3, skip_from = scheduled_for,"
+        " skip_to = scheduled_for + 1000000, occurrence_key = NULL WHERE id = ?",
+        key,
+    )
+    return "says 3 skipped, there are 2"
+
+
+def forget_what_is_recent(history: History) -> str:
+    history.keep_age = 3_600 * SECOND
+    change(history, "DELETE FROM execution WHERE id = ?", ran(history))
+    return "was pruned though it was succeeded"
+
+
+def plan_an_occurrence_twice(history: History) -> str:
+    key = ran(history)
+    change(history, "INSERT INTO pruned SELECT * FROM execution WHERE id = ?", key)
+    return "2 places for"
+
+
 @pytest.mark.parametrize(
     "plant",
     [
@@ -203,6 +325,13 @@ def never_rest(history: History) -> str:
         overlap,
         lose_a_run_by_hand,
         never_rest,
+        skip_within_the_grace,
+        skip_what_is_to_be_caught_up_on,
+        skip_for_a_reason_that_never_was,
+        cancel_without_being_asked,
+        count_a_skipped_stretch_wrongly,
+        forget_what_is_recent,
+        plan_an_occurrence_twice,
     ],
 )
 def test_the_audit_sees_what_was_planted(plant: Callable[[History], str], quiet: History) -> None:

@@ -1,66 +1,31 @@
-"""A virtual world for real engines: clocks that can be set, a network that fails, nodes that crash and freeze."""
+"""A virtual world for real engines: nodes that crash, freeze and lose their store, each with clocks of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from math import inf
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, TypeVar
 
 import trio
 
+from tests.simulation.clocks import SECOND, VirtualTime
 from tests.simulation.faults import Faults
-from tui_scheduler.domain.execution import Outcome, OutcomeKind
+from tests.simulation.target import SimulatedTransport, Target
+from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.engine.engine import Engine
-from tui_scheduler.engine.transport import Origin, Shot
 from tui_scheduler.engine.world import Alert, Options, World, stores_of
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.hot import rows
 
 T = TypeVar("T")
-SECOND = 1_000_000
-ORIGIN = Origin("http", "target", 80)
-
-
-class VirtualTime:
-    """The wall clock of the machine all nodes run on: trio's virtual time, plus what it was set by."""
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.set_by = 0
-        self.latest = start
-
-    def now(self) -> int:
-        now = self.start + self.set_by + round(trio.current_time() * SECOND)
-        self.latest = max(self.latest, now)
-        return now
 
 
 @dataclass(slots=True)
-class Arrival:
-    """A request that reached the target: from `at` to `until`, virtual seconds since the start of the history.
+class Weather:
+    """What all nodes meet: a store that is away, for everybody."""
 
-    `is_stale`: the store did not have the execution as this life's own when it was sent. `wall` is the sender's clock.
-    """
-
-    at: float
-    key: int
-    scheduled_for: int
-    job_id: str
-    attempt: int
-    node: int
-    is_stale: bool
-    wall: int
-    until: float = inf
-
-
-@dataclass(slots=True)
-class Target:
-    """The receiver of all requests, and what it saw."""
-
-    random: Random
-    arrivals: list[Arrival] = field(default_factory=list)
+    store_is_away: bool = False
 
 
 class NodeClock:
@@ -73,79 +38,13 @@ class NodeClock:
         return self._node.time.now() + self._node.skew
 
     def monotonic(self) -> float:
-        return trio.current_time()
+        time = self._node.time
+        return time.clock.current_time() + time.slept - self._node.stood_still
 
     async def sleep_until(self, instant: int) -> None:
         left = (instant - self.now()) / SECOND
-        await trio.sleep(min(max(left, 0), 0.5))
+        await self._node.time.clock.sleep(min(max(left, 0), 0.5))
         await self._node.thaw()
-
-
-class SimulatedTransport:
-    """Sends to the target of the world. What is under way when the node dies never comes back."""
-
-    def __init__(self, nursery: trio.Nursery, node: SimulatedNode) -> None:
-        self._nursery = nursery
-        self._node = node
-
-    def arm(self, shot: Shot) -> None:
-        shot.origin = ORIGIN
-
-    async def warm(self, origin: Origin, connections: int) -> None:
-        await trio.lowlevel.checkpoint()
-
-    def fire(self, shot: Shot) -> None:
-        node, target = self._node, self._node.target
-        clock = node.clock
-        shot.started_at = clock.now()
-        headers = dict(shot.headers)
-        key, scheduled_for = (int(part) for part in headers["Idempotency-Key"].split("/"))
-        if target.random.random() < 0.03:
-            refused = Outcome(OutcomeKind.REFUSED, clock.now(), message="refused", sent=False)
-            shot.transport_state = scope = trio.CancelScope()
-            self._nursery.start_soon(self._answer, shot, 0.001, refused, scope, None)
-            return
-        stale = not node.owns(key)
-        attempt = int(headers["X-Attempt"])
-        now = trio.current_time()
-        arrival = Arrival(now, key, scheduled_for, headers["X-Job-Id"], attempt, node.number, stale, clock.now())
-        target.arrivals.append(arrival)
-        delay, outcome = self._outcome(shot, target.random)
-        shot.transport_state = scope = trio.CancelScope()
-        self._nursery.start_soon(self._answer, shot, delay, outcome, scope, arrival)
-
-    def abort(self, shot: Shot) -> None:
-        scope = shot.transport_state
-        assert isinstance(scope, trio.CancelScope)
-        scope.cancel()
-
-    def _outcome(self, shot: Shot, random: Random) -> tuple[float, Outcome]:
-        started_at = shot.started_at
-        kind = random.random()
-        delay = random.choice((0.001, 0.02, 0.3, 1.7))
-        if kind < 0.75:
-            return delay, Outcome(OutcomeKind.RESPONSE, 0, started_at, status=200)
-        if kind < 0.88:
-            return delay, Outcome(OutcomeKind.RESPONSE, 0, started_at, status=500)
-        if kind < 0.92:
-            return delay, Outcome(OutcomeKind.RESPONSE, 0, started_at, status=429, retry_after=2 * SECOND)
-        if kind < 0.95:
-            return delay, Outcome(OutcomeKind.RESET, 0, started_at, message="reset")
-        return shot.timeout / SECOND, Outcome(OutcomeKind.TIMEOUT, 0, started_at, message="no response")
-
-    async def _answer(
-        self, shot: Shot, delay: float, outcome: Outcome, scope: trio.CancelScope, arrival: Arrival | None
-    ) -> None:
-        try:
-            with scope:
-                await trio.sleep(delay)
-        finally:
-            if arrival is not None:
-                arrival.until = trio.current_time()
-        await self._node.thaw()
-        if scope.cancelled_caught:
-            outcome = Outcome(OutcomeKind.ABORTED, 0, shot.started_at, message="cancelled on request")
-        shot.done(outcome._replace(finished_at=self._node.clock.now()))
 
 
 class SimulatedLocks:
@@ -162,6 +61,10 @@ class SimulatedLocks:
 
     def is_free(self, node: int) -> bool:
         return node not in self._held
+
+    def drop(self, node: int) -> None:
+        """The lock is lost, though its holder lives."""
+        self._held.pop(node, None)
 
     def bury(self, node: int) -> None:
         """There is no file to clear away."""
@@ -191,6 +94,7 @@ class SimulatedNode:
         faults: Faults,
         random: Random,
         locks: dict[int, SimulatedNode],
+        weather: Weather,
     ) -> None:
         self.number = number
         self.database = database
@@ -198,9 +102,14 @@ class SimulatedNode:
         self.target = target
         self.faults = faults
         self.random = random
+        self.weather = weather
+        self.options = Options(slots=40, keep_age=None, drain_s=5.0, record_every_s=0.05)
         self.skew = 0
+        self.stood_still = 0.0
+        self.is_cut_off = False
         self.engine: Engine | None = None
         self.crashes = 0
+        self.lost_answers = 0
         self.alerts: list[Alert] = []
         self.log: list[tuple[str, dict[str, Any]]] = []
         self._locks = SimulatedLocks(locks)
@@ -222,7 +131,7 @@ class SimulatedNode:
             self.engine = None
             if self._scope.cancelled_caught:
                 self.crashes += 1
-                with trio.move_on_after(self.random.choice((0.0, 0.5, 3.0, 20.0))):
+                with trio.move_on_after(self.random.choice((0.0, 0.5, 3.0, 12.0))):
                     await until.wait()
 
     async def _stop_engine(self, until: trio.Event, scope: trio.CancelScope) -> None:
@@ -235,15 +144,35 @@ class SimulatedNode:
         if self.engine is not None:
             self._scope.cancel()
 
-    async def freeze(self, seconds: float) -> None:
-        """SIGSTOP, and SIGCONT after a while."""
+    async def freeze(self, seconds: float, *, monotonic_goes_on: bool = True) -> None:
+        """SIGSTOP, and SIGCONT after a while; or a machine that was suspended, whose monotonic clock may not count it.
+
+        Its wall clock is right again when it wakes up.
+        """
         if self._frozen is None:
             self._frozen = frozen = trio.Event()
+            began = self.time.clock.current_time()
             try:
                 await trio.sleep(seconds)
             finally:
+                if not monotonic_goes_on:
+                    self.stood_still += self.time.clock.current_time() - began
                 self._frozen = None
                 frozen.set()
+
+    async def cut_off(self, seconds: float) -> None:
+        """The store cannot be reached from this node, though it can from the others.
+
+        Where a free lock is not believed at once, the lock is a session of the store's, and ends with it.
+        """
+        if not self.is_cut_off:
+            self.is_cut_off = True
+            if self.options.lock_grace_s and self.engine is not None and self.engine.node is not None:
+                self._locks.drop(self.engine.node)
+            try:
+                await trio.sleep(seconds)
+            finally:
+                self.is_cut_off = False
 
     async def thaw(self) -> None:
         """Pass when the node is not frozen."""
@@ -257,21 +186,31 @@ class SimulatedNode:
         return bool(found) and self.engine is not None and found[0].node_id == self.engine.node
 
     async def hop(self, call: Callable[..., T], /, *arguments: Any) -> T:
-        """One transaction, with what can befall it: slowness before or after, a crash before or after."""
-        await trio.lowlevel.checkpoint()
-        await self.thaw()
+        """One transaction, with what can befall it: see `Fault`. Raises `StoreUnavailable`."""
         fault = self.faults.next_step()
-        await trio.sleep(fault.before)
+        sleep = self.time.clock.sleep
+        if fault.before:
+            await sleep(fault.before)
         await self.thaw()
         if fault.crash_before:
             self.crash()
             await trio.sleep_forever()
+        if fault.is_refused or self.is_cut_off or self.weather.store_is_away:
+            if not fault.before:
+                await sleep(fault.after)
+            raise StoreUnavailable("the store is away", transient=True)
         result = call(*arguments)
+        if fault.then is not None:
+            fault.then()
         if fault.crash_after:
             self.crash()
             await trio.sleep_forever()
-        await trio.sleep(fault.after)
-        await self.thaw()
+        if fault.after:
+            await sleep(fault.after)
+            await self.thaw()
+        if fault.answer_is_lost:
+            self.lost_answers += 1
+            raise StoreUnavailable("the connection broke before the answer came", transient=True)
         return result
 
     def _world(self) -> World:
@@ -284,13 +223,7 @@ class SimulatedNode:
             open_transport=lambda nursery: SimulatedTransport(nursery, self),
             alert=self.alerts.append,
             log=lambda event, **details: self.log.append((event, details)),
-            options=Options(
-                slots=40,
-                keep_age=None,
-                drain_s=5.0,
-                tick_s=self.random.choice((0.1, 0.2, 0.2, 0.2)),
-                record_every_s=0.05,
-            ),
+            options=replace(self.options, tick_s=self.random.choice((0.1, 0.2, 0.2, 0.3))),
             draw=self.random.random,
             host=f"node-{self.number}",
             version="simulated",
