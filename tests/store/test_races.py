@@ -15,11 +15,13 @@ from functools import partial
 import pytest
 
 from tests.store.stage import EVERY_SECOND, Stage, T, attempted, ended
+from tui_scheduler.domain.backfill import rank_of
 from tui_scheduler.domain.errors import Conflict, NotFound
 from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import Job, JobType, Overlap
 from tui_scheduler.domain.retry import SECOND
 from tui_scheduler.domain.schedule import parse_schedule
+from tui_scheduler.store.backfills import BackfillStore
 from tui_scheduler.store.claims import Claim
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.nodes import NodeFenced
@@ -144,13 +146,19 @@ class Storm:
         while (now := self.tick()) is not None:
             job = draw.choice(self.jobs)
             try:
-                match draw.randrange(5):
+                match draw.randrange(8):
                     case 0:
                         stage.jobs.pause(job.id, now)
                     case 1 | 2:
                         stage.jobs.resume(job.id, now)
                     case 3:
                         stage.jobs.run_now(job.id, now)
+                    case 4 | 5:
+                        first = T - draw.randrange(2, 60) * SECOND
+                        wanted = [first + number * SECOND for number in range(draw.randrange(1, 20))]
+                        BackfillStore(stage.database).add(job.id, [at for at in wanted if at < T], now, rank_of(9))
+                    case 6:
+                        BackfillStore(stage.database).cancel(job.key, now, "cancelled on request")
                     case _:
                         stage.update(job, now, overlap=draw.choice(list(Overlap)), jitter=draw.choice((0, 900_000)))
             except (Conflict, NotFound):
