@@ -28,6 +28,8 @@ from benchmarks.subjects import Terms
 SAMPLES_A_SECOND = 200
 SHOWN = 30
 _FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^()]+?)(?::\d+)?\)")
+_NUMBER = re.compile(r" \d+$")
+"""Of a worker thread: which of them does what is chance."""
 _OURS = "tui_scheduler/"
 ELSEWHERE = "elsewhere"
 
@@ -86,7 +88,7 @@ def read_samples(lines: Iterable[str]) -> Iterator[tuple[Place, int]]:
         stack, _, count = line.rpartition(" ")
         frames = stack.split(";")
         thread = frames[0].partition(": ")[2].strip('"') if frames[0].startswith("thread (") else "main"
-        yield place_of(thread or "unnamed", frames), int(count)
+        yield place_of(_NUMBER.sub("", thread) or "unnamed", frames), int(count)
 
 
 def place_of(thread: str, frames: list[str]) -> Place:
