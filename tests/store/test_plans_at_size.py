@@ -80,14 +80,14 @@ def _fill(database: Database) -> None:
         for index in indexes:
             index.drop(connection)
         for statement, count in FILLED:
-            connection.exec_driver_sql(_counting(database, statement, count))
+            connection.exec_driver_sql(counting(database, statement, count))
         for index in indexes:
             index.create(connection)
         if database.kind == "postgresql":  # does it by itself; nobody does it for SQLite
             connection.exec_driver_sql("ANALYZE")
 
 
-def _counting(database: Database, statement: str, count: int) -> str:
+def counting(database: Database, statement: str, count: int) -> str:
     """The statement over `numbers` from 1 to `count`."""
     if database.kind == "postgresql":
         source = f"generate_series(1, {count}) AS numbers (n)"

@@ -20,19 +20,19 @@ from tui_scheduler.store.handover import LOCK_TIMER, WAITER, free_job
 from tui_scheduler.store.hot import rows, run
 from tui_scheduler.store.rows import execution_of
 
-# Primary keys.
+# Primary keys (why `state || ''`: see `tables.WAITING`).
 RUNNING_STATE = "SELECT state, trigger FROM execution WHERE id = ?"
-ASK_TO_CANCEL = "UPDATE execution SET cancel_requested = TRUE WHERE id = ? AND state IN ('claimed', 'running')"
+ASK_TO_CANCEL = "UPDATE execution SET cancel_requested = TRUE WHERE id = ? AND state || '' IN ('claimed', 'running')"
 CANCEL_WAITING = """
 UPDATE execution SET state = 'cancelled', finished_at = ?, next_attempt_at = NULL, error = ?
-WHERE id = ? AND state IN ('pending', 'retrying')
+WHERE id = ? AND state || '' IN ('pending', 'retrying')
 """
 SKIP_WAITING = """
 UPDATE execution SET state = 'skipped', finished_at = ?, skip_reason = ?, skip_from = scheduled_for,
   skip_to = scheduled_for, skip_count = 1, next_attempt_at = NULL
-WHERE id = ? AND state = 'pending'
+WHERE id = ? AND state || '' = 'pending'
 """
-WAIT_ON = "UPDATE execution SET next_attempt_at = NULL WHERE id = ? AND state IN ('pending', 'retrying')"
+WAIT_ON = "UPDATE execution SET next_attempt_at = NULL WHERE id = ? AND state || '' IN ('pending', 'retrying')"
 
 _BY_HAND = frozenset({Trigger.MANUAL.value, Trigger.REPLAY.value})
 _UNDER_WAY = frozenset({State.CLAIMED, State.RUNNING})

@@ -85,24 +85,24 @@ INSERT INTO execution (id, job_id, job_version, scheduled_for, fire_at, occurren
 VALUES (?, ?, ?, ?, ?, ?, 'schedule', 'pending', 0, 0, 0, ?, FALSE)
 ON CONFLICT (job_id, occurrence_key) DO NOTHING
 """
-STILL_TAKEN = "SELECT id FROM execution WHERE id = ? AND node_id = ? AND state = 'claimed'"
+STILL_TAKEN = "SELECT id FROM execution WHERE id = ? AND node_id = ? AND state || '' = 'claimed'"
 
-# Primary keys.
+# Primary keys (why `state || ''`: see `tables.WAITING`).
 MOVE_TIMER = "UPDATE timer SET planned_through = ?, next_fire_at = ? WHERE job_id = ?"
 FINISH_JOB = "UPDATE job SET state = 'finished', updated_at = ? WHERE id = ? AND state = 'active'"
 CLAIM_WAITING = """
 UPDATE execution SET state = 'claimed', node_id = ?, claim_no = claim_no + 1, attempt = attempt + 1, job_version = ?,
   sent_once = NULL
-WHERE id = ? AND state IN ('pending', 'retrying')
+WHERE id = ? AND state || '' IN ('pending', 'retrying')
 """
 BEGIN_BACKFILL = "UPDATE execution SET fire_at = ? WHERE id = ?"
 CANCEL_ORPHAN = """
 UPDATE execution SET state = 'cancelled', finished_at = ?, error = 'the job was purged', next_attempt_at = NULL
-WHERE id = ? AND state IN ('pending', 'retrying')
+WHERE id = ? AND state || '' IN ('pending', 'retrying')
 """
 START = """
 UPDATE execution SET state = 'running', sent_once = TRUE
-WHERE id = ? AND claim_no = ? AND node_id = ? AND state IN ('claimed', 'running') AND NOT cancel_requested
+WHERE id = ? AND claim_no = ? AND node_id = ? AND state || '' IN ('claimed', 'running') AND NOT cancel_requested
 """
 
 MANY = 1_000_000

@@ -10,6 +10,8 @@ from typing import Final, Literal
 
 from sqlalchemy import Connection, text
 
+from tui_scheduler.store.sets import array_text
+
 Kind = Literal["sqlite", "postgresql"]
 
 NEXT_CHANGE_NO: Final = "UPDATE meta SET value = value + 1 WHERE name = 'change_no' RETURNING value"
@@ -174,10 +176,12 @@ class PostgresDialect(Dialect):
     _NEXT_IDS: Final = text("SELECT nextval('execution_id_seq') FROM generate_series(1, :count)")
     # Primary key.
     _LOCK_EXECUTIONS: Final = text(
-        "SELECT id FROM execution WHERE id = ANY(CAST(:keys AS bigint[])) ORDER BY id FOR UPDATE"
+        "SELECT count(*) FROM"
+        " (SELECT id FROM execution WHERE id = ANY(CAST(:keys AS bigint[])) ORDER BY id FOR UPDATE) AS locked"
     )
     _LOCK_TIMERS: Final = text(
-        "SELECT job_id FROM timer WHERE job_id = ANY(CAST(:keys AS bigint[])) ORDER BY job_id FOR UPDATE"
+        "SELECT count(*) FROM"
+        " (SELECT job_id FROM timer WHERE job_id = ANY(CAST(:keys AS bigint[])) ORDER BY job_id FOR UPDATE) AS locked"
     )
     # Two constants, unlike each other and unlike those of other programs in the same database.
     _EDIT_LOCK: Final = text("SELECT pg_advisory_xact_lock(7205759403792794)")
@@ -192,10 +196,11 @@ class PostgresDialect(Dialect):
         return sorted(connection.execute(self._NEXT_IDS, {"count": count}).scalars())
 
     def lock_executions(self, connection: Connection, keys: Sequence[int]) -> None:
-        connection.execute(self._LOCK_EXECUTIONS, {"keys": list(keys)})
+        if keys:
+            connection.execute(self._LOCK_EXECUTIONS, {"keys": array_text(keys, "bigint")})
 
     def lock_timers(self, connection: Connection, job_keys: Collection[int]) -> None:
-        connection.execute(self._LOCK_TIMERS, {"keys": list(job_keys)})
+        connection.execute(self._LOCK_TIMERS, {"keys": array_text(job_keys, "bigint")})
 
     def serialize_edits(self, connection: Connection) -> None:
         connection.execute(self._EDIT_LOCK)
@@ -211,7 +216,7 @@ class PostgresDialect(Dialect):
         return f"= ANY(CAST(:{name} AS bigint[]))"
 
     def list_value(self, values: Collection[int]) -> object:
-        return list(values)
+        return array_text(values, "bigint")
 
     each_value = "unnest(CAST(? AS bigint[])) AS k (value)"
     by_bytes = ' COLLATE "C"'

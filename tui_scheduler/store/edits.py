@@ -53,27 +53,34 @@ SELECT id FROM execution
 WHERE job_id = ? AND state IN ('pending', 'retrying') AND trigger IN ('schedule', 'manual', 'replay')
 """
 WAITING_OF = "SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying')"
-REPRIORITIZE = "UPDATE execution SET priority = ? WHERE id = ? AND state IN ('pending', 'retrying') AND priority <> ?"
-UNGATE = "UPDATE execution SET gate = NULL WHERE id = ? AND state IN ('pending', 'retrying') AND gate IS NOT NULL"
+REPRIORITIZE = (
+    "UPDATE execution SET priority = ? WHERE id = ? AND state || '' IN ('pending', 'retrying') AND priority <> ?"
+)
+UNGATE = """
+UPDATE execution SET gate = NULL
+WHERE id = ? AND state || '' IN ('pending', 'retrying') AND gate IS NOT NULL
+"""
 WAITERS_OF = """
 SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NULL
 """
 
-# Primary key, guarded by the state: legal from there (see `LEGAL`) and taken by nobody.
+# Primary key (why `state || ''`: see `tables.WAITING`), guarded by the state: legal from there (see `LEGAL`) and
+# taken by nobody.
 WAKE = """
-UPDATE execution SET next_attempt_at = ? WHERE id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NULL
+UPDATE execution SET next_attempt_at = ?
+WHERE id = ? AND state || '' IN ('pending', 'retrying') AND next_attempt_at IS NULL
 """
 SKIP = """
 UPDATE execution SET state = 'skipped', skip_reason = ?, skip_from = scheduled_for, skip_to = scheduled_for,
   skip_count = 1, finished_at = ?, next_attempt_at = NULL
-WHERE id = ? AND state = 'pending'
+WHERE id = ? AND state || '' = 'pending'
 """
 CANCEL = """
 UPDATE execution SET state = 'cancelled', error = ?, finished_at = ?, next_attempt_at = NULL
-WHERE id = ? AND state IN ('pending', 'retrying')
+WHERE id = ? AND state || '' IN ('pending', 'retrying')
 """
 MOVE = """
-UPDATE execution SET fire_at = ?, next_attempt_at = ?, job_version = ? WHERE id = ? AND state = 'pending'
+UPDATE execution SET fire_at = ?, next_attempt_at = ?, job_version = ? WHERE id = ? AND state || '' = 'pending'
 """
 
 # uq_execution_occurrence: an occurrence that somebody planned already stays as it is.

@@ -61,7 +61,7 @@ ORDER BY e.next_attempt_at LIMIT ?
 """
 # Primary keys.
 MOVE_TIMER = "UPDATE timer SET gate = ? WHERE job_id = ?"
-MOVE_WAITING = "UPDATE execution SET gate = ? WHERE id = ? AND state IN ('pending', 'retrying')"
+MOVE_WAITING = "UPDATE execution SET gate = ? WHERE id = ? AND state || '' IN ('pending', 'retrying')"
 
 
 def due_of(dialect: Dialect) -> str:

@@ -33,7 +33,8 @@ FROM (SELECT CAST(? AS BIGINT) AS id) AS k
 """
 HAND_OVER = "UPDATE timer SET running_execution_id = ? WHERE job_id = ?"
 WAKE_WAITER = """
-UPDATE execution SET next_attempt_at = ? WHERE id = ? AND state IN ('pending', 'retrying') AND next_attempt_at IS NULL
+UPDATE execution SET next_attempt_at = ?
+WHERE id = ? AND state || '' IN ('pending', 'retrying') AND next_attempt_at IS NULL
 """
 
 

@@ -50,6 +50,7 @@ class PruneStore:
             seen = rows(connection, OLDEST, cursor, batch)
             old = [row for row in seen if row.ended_at < before]
             ended = [(row.id,) for row in old if State(row.state).is_final]
+            self._database.dialect.lock_executions(connection, [key for (key,) in ended])
             run_many(connection, DELETE_ATTEMPTS, ended)
             deleted = run_many(connection, DELETE_EXECUTION, ended)
         is_through = len(seen) < batch or not old
@@ -62,6 +63,7 @@ class PruneStore:
             following = rows(connection, NEXT_JOBS, cursor, jobs)
             for job in following:
                 excess = rows(connection, EXCESS_OF, job.id, job.id, keep - 1, batch)
+                self._database.dialect.lock_executions(connection, [row.id for row in excess])
                 run_many(connection, DELETE_ATTEMPTS, [(row.id,) for row in excess])
                 deleted += run_many(connection, DELETE_EXECUTION, [(row.id,) for row in excess])
         return Pruned(deleted, following[-1].id if len(following) == jobs else 0)

@@ -45,7 +45,7 @@ SELECT e.id FROM execution AS e CROSS JOIN job AS j
 WHERE e.state IN ('claimed', 'running') AND e.gate IS NULL AND j.id = e.job_id AND j.queue = ?
 """
 # Primary key.
-COUNT_IN = "UPDATE execution SET gate = ? WHERE id = ? AND state IN ('claimed', 'running')"
+COUNT_IN = "UPDATE execution SET gate = ? WHERE id = ? AND state || '' IN ('claimed', 'running')"
 
 
 @dataclass(frozen=True, slots=True)

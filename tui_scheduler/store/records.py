@@ -5,7 +5,7 @@ an execution to rescue can write nothing about it any more.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,8 +19,8 @@ from tui_scheduler.store.failing import Failing, count, counts
 from tui_scheduler.store.handover import LOCK_TIMER, free_job
 from tui_scheduler.store.hot import Values, rows, run, run_many
 
-# All by primary key.
-_MINE = "id = ? AND claim_no = ? AND node_id = ? AND state IN ('claimed', 'running')"
+# All by primary key (why `state || ''`: see `tables.WAITING`).
+_MINE = "id = ? AND claim_no = ? AND node_id = ? AND state || '' IN ('claimed', 'running')"
 FINISH = f"""
 UPDATE execution SET state = ?, started_at = COALESCE(started_at, ?), finished_at = ?, duration_us = ?,
   http_status = ?, error = ?, response_excerpt = ?, next_attempt_at = ?, job_version = COALESCE(?, job_version)
@@ -129,20 +129,22 @@ class RecordStore:
                     pause_if_active(connection, dialect, r.job_key, r.finished_at)
         return len(batch) - written
 
-    def give_back(self, node: int, held: Iterable[tuple[int, int]]) -> None:
+    def give_back(self, node: int, held: Collection[tuple[int, int]]) -> None:
         """Return the (key, claim_no) of executions that were not sent: due again at once, for any node."""
         with self._database.write() as connection:
-            run_many(connection, GIVE_BACK, [(key, claim_no, node) for key, claim_no in sorted(held)])
+            self._database.dialect.lock_executions(connection, [key for key, _ in held])
+            run_many(connection, GIVE_BACK, [(key, claim_no, node) for key, claim_no in held])
 
     def taken(self, node: int) -> list[tuple[int, int]]:
         """The (key, claim_no) of all that the store has as this node's and unfinished."""
         with self._database.read() as connection:
             return [(row.id, row.claim_no) for row in rows(connection, TAKEN, node)]
 
-    def show_running(self, node: int, held: Iterable[tuple[int, int, int]]) -> None:
+    def show_running(self, node: int, held: Collection[tuple[int, int, int]]) -> None:
         """Show the (key, claim_no, started_at) of sends that take long as running."""
-        batch: list[Values] = [(started_at, key, claim_no, node) for key, claim_no, started_at in sorted(held)]
+        batch: list[Values] = [(started_at, key, claim_no, node) for key, claim_no, started_at in held]
         with self._database.write() as connection:
+            self._database.dialect.lock_executions(connection, [key for key, _, _ in held])
             run_many(connection, SHOW_RUNNING, batch)
 
     def cancel_requests(self, node: int) -> list[CancelRequest]:
@@ -165,8 +167,7 @@ class RecordStore:
     def _lock(self, connection: Connection, batch: list[Record], concerned: set[int]) -> dict[int, int | None]:
         """Lock the timers that may be written, then the executions; which execution keeps which job busy.
 
-        Successes alone are written in one pass, in the order of their keys, and need no lock before it. With several
-        passes they are locked first: rescue may want the same ones.
+        Rescue may want the same executions, and what writes them takes them in no particular order.
         """
         dialect = self._database.dialect
         running: dict[int, int | None] = {}
@@ -176,8 +177,7 @@ class RecordStore:
         for job_key in sorted(held):
             for timer in rows(connection, LOCK_TIMER + dialect.lock_rows_waiting, job_key):
                 running[job_key] = timer.running_execution_id
-        if concerned or any(r.attempt is not None or r.skip_reason is not None for r in batch):
-            dialect.lock_executions(connection, [r.key for r in batch])
+        dialect.lock_executions(connection, [r.key for r in batch])
         return running
 
 

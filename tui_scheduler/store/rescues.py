@@ -24,19 +24,19 @@ SELECT e.id, e.job_id, e.scheduled_for, e.fire_at, e.trigger, e.state, e.attempt
 FROM execution e LEFT JOIN job j ON j.id = e.job_id
 WHERE e.node_id = ? AND e.state IN ('claimed', 'running') ORDER BY e.id LIMIT ?
 """
-# Primary key.
+# Primary key (why `state || ''`: see `tables.WAITING`).
 TO_PENDING = """
 UPDATE execution SET state = 'pending', attempt = ?, rescues = ?, node_id = NULL,
   next_attempt_at = COALESCE(next_attempt_at, fire_at)
-WHERE id = ? AND claim_no = ? AND state IN ('claimed', 'running')
+WHERE id = ? AND claim_no = ? AND state || '' IN ('claimed', 'running')
 """
 TO_LOST = """
 UPDATE execution SET state = 'lost', finished_at = ?, error = ? WHERE id = ? AND claim_no = ?
-  AND state IN ('claimed', 'running')
+  AND state || '' IN ('claimed', 'running')
 """
 TO_CANCELLED = """
 UPDATE execution SET state = 'cancelled', finished_at = ?, error = ? WHERE id = ? AND claim_no = ?
-  AND state IN ('claimed', 'running')
+  AND state || '' IN ('claimed', 'running')
 """
 CANCEL_REQUESTED = "SELECT cancel_requested FROM execution WHERE id = ?"
 

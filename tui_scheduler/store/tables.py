@@ -146,7 +146,12 @@ UNFINISHED = "state IN ('claimed', 'running')"
 """The predicate of the partial index that rescue reads; a query must repeat it word for word to use the index."""
 
 WAITING = "state IN ('pending', 'retrying')"
-"""The same for the index of executions that wait for their time."""
+"""The same for the index of executions that wait for their time.
+
+And whoever names a row by its key must not repeat it, but write `state || ''`: while PostgreSQL's statistics say that
+hardly anything is unfinished it takes a walk through the whole of such an index for cheaper than one step down the
+primary key, and then finds thousands of rows there, for each row it is asked for.
+"""
 
 FAILED = "state IN ('failed', 'lost')"
 """The same for the index of executions that ended badly, by when they did."""
