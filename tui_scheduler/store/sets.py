@@ -20,7 +20,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-_INSERT_VALUES: Final = re.compile(r"\s*(INSERT INTO .+?)\sVALUES \((.*?)\)(\s+ON CONFLICT [^?]* DO NOTHING)?\s*", re.DOTALL)
+_INSERT_VALUES: Final = re.compile(
+    r"\s*(INSERT INTO .+?)\sVALUES \((.*?)\)(\s+ON CONFLICT [^?]* DO NOTHING)?\s*", re.DOTALL
+)
 _WITH_WHERE: Final = re.compile(r"\s*((INSERT|UPDATE|DELETE) .*?)(\sWHERE .*)", re.DOTALL)
 _JOINED_BY: Final = {"INSERT": ",", "UPDATE": " FROM", "DELETE": " USING"}
 
@@ -67,7 +69,11 @@ def _quoted(value: Any) -> str:
 
 @lru_cache(maxsize=256)
 def _has_form(sql: str) -> bool:
-    """Only plain statements: one VALUES, or one WHERE and nothing nested."""
+    """Only plain statements: one VALUES, or one WHERE and nothing nested. No DO UPDATE, which refuses a row that two
+    tuples mean.
+    """
+    if "DO UPDATE" in sql:
+        return False
     if _INSERT_VALUES.fullmatch(sql):
         return True
     return bool(_WITH_WHERE.fullmatch(sql)) and sql.count("WHERE") == 1
