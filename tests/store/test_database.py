@@ -121,7 +121,7 @@ def test_a_new_file_and_its_folder_are_for_their_owner_only(tmp_path: Path) -> N
         put(connection, "x", 1)
     modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "a" / "b").iterdir()}
     database.close()
-    assert modes == {"jobs.db": 0o600, "jobs.db-wal": 0o600, "jobs.db-shm": 0o600}
+    assert modes == dict.fromkeys(("jobs.db", "jobs.db-wal", "jobs.db-shm", "jobs.db-queue"), 0o600)
     assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
 
 

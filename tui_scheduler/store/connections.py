@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 from urllib.parse import quote
-from weakref import WeakValueDictionary
 
 from sqlalchemy import URL, Connection, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.store.failures import is_busy
+from tui_scheduler.store.turns import Queue, Turn, turn_of
 
 
 class Connections(Protocol):
@@ -28,37 +27,6 @@ class Connections(Protocol):
     def read(self) -> Any: ...  # a context manager giving a Connection
     def write(self) -> Any: ...
     def close(self) -> None: ...
-
-
-class _Turn:
-    """The write lock of one database file within this process: its threads queue here, not at SQLite's file lock."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._owner: int | None = None
-
-    @contextmanager
-    def taken(self, wait_s: float, where: str) -> Iterator[None]:
-        if self._owner == threading.get_ident():
-            raise RuntimeError("a transaction inside another one of the same thread would wait for itself")
-        if not self._lock.acquire(timeout=wait_s):
-            raise StoreUnavailable(f"{where} has been busy for {wait_s:g} s", transient=True)
-        self._owner = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._owner = None
-            self._lock.release()
-
-
-_turns: WeakValueDictionary[Path, _Turn] = WeakValueDictionary()
-_turns_lock = threading.Lock()
-
-
-def _turn_of(path: Path) -> _Turn:
-    """One for all `Database` objects on one file."""
-    with _turns_lock:
-        return _turns.setdefault(path, _Turn())
 
 
 class SqliteFile:
@@ -85,7 +53,8 @@ class SqliteFile:
         self._path = path
         self._wait_s = wait_s
         self._where = f"the database file {path}"
-        self._turn = _turn_of(path)
+        self._turn = turn_of(path)
+        self._queue = Queue(path)
         self._file_id: tuple[int, int] | None = None
         self._writer = create_engine("sqlite://", creator=self._connect_writer, poolclass=QueuePool, pool_size=1)
         self._readers = create_engine(
@@ -149,7 +118,8 @@ class SqliteFile:
         ):
             raw = cast(sqlite3.Connection, connection.connection.driver_connection)
             self._check_file()
-            self._patiently(lambda: raw.execute("BEGIN IMMEDIATE"), deadline)
+            with self._queue.first():
+                self._patiently(lambda: raw.execute("BEGIN IMMEDIATE"), deadline, longest_s=0.004)
             yield connection
             # Here and not by SQLAlchemy, because a COMMIT that met a lock may be tried again.
             self._patiently(lambda: raw.execute("COMMIT"), self._deadline())
@@ -157,13 +127,14 @@ class SqliteFile:
     def close(self) -> None:
         self._readers.dispose()
         self._writer.dispose()
+        self._queue.close()
 
     def _deadline(self) -> float:
         return time.monotonic() + self._wait_s
 
-    def _patiently(self, step: Callable[[], object], deadline: float) -> None:
+    def _patiently(self, step: Callable[[], object], deadline: float, longest_s: float = 0.02) -> None:
         """Do `step` again while another process is in the way, with short uneven waits so that nobody starves."""
-        longest_s = 0.001
+        wait_s = 0.001
         while True:
             try:
                 step()
@@ -175,8 +146,8 @@ class SqliteFile:
                     raise StoreUnavailable(
                         f"{self._where} has been locked by another process for {self._wait_s:g} s", transient=True
                     ) from error
-            time.sleep(random.uniform(longest_s / 4, longest_s))
-            longest_s = min(2 * longest_s, 0.02)
+            time.sleep(random.uniform(wait_s / 4, wait_s))
+            wait_s = min(2 * wait_s, longest_s)
 
     def _check_file(self) -> None:
         """A removed file can still be written, and all of it is lost at the end. 2 microseconds."""
@@ -206,7 +177,7 @@ class SqliteMemory:
 
     def __init__(self, wait_s: float) -> None:
         self._wait_s = wait_s
-        self._turn = _Turn()
+        self._turn = Turn()
         self._engine = create_engine("sqlite://", creator=self._connect, poolclass=StaticPool)
 
     def _connect(self) -> sqlite3.Connection:
