@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 from benchmarks.arrivals import Arrival
 from benchmarks.asking import Asked
@@ -56,12 +57,10 @@ def under_way(seen: Seen) -> Findings:
     for arrival in seen.beside:
         steps.append((arrival.arrived_at, 1))
         steps.append((arrival.arrived_at + jobs[arrival.job_id or ""], -1))
-    most = now = 0
-    for at, step in sorted(steps):
-        now += step
-        if at in seen.window:
-            most = max(most, now)
-    return {"in flight": most}
+    steps.sort()
+    now = sum(step for at, step in steps if at < seen.window.start)
+    levels = accumulate((step for at, step in steps if at in seen.window), initial=now)
+    return {"in flight": max(levels)}
 
 
 def attempts(seen: Seen) -> Findings:

@@ -61,7 +61,7 @@ def test_what_wrk_says_is_understood_or_refused() -> None:
 
 def test_a_sample_belongs_to_the_innermost_function_of_ours() -> None:
     raw = [
-        "thread (0x7F1): engine;run (trio/_core/_run.py:9);fire (/w/tui_scheduler/engine/firing.py);send (socket.py) 30",
+        "thread (0x7F1): engine;run (trio/_run.py:9);fire (/w/tui_scheduler/engine/firing.py);send (socket.py) 30",
         "thread (0x7F2): Trio thread 3;_work (trio/_threads.py);claim (tui_scheduler/store/claims.py:7) 10",
         "thread (0x7F2): Trio thread 1;_work (trio/_threads.py);claim (tui_scheduler/store/claims.py:9) 20",
         "<module> (runpy.py) 40",
