@@ -31,7 +31,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 def test_every_operation_says_what_it_answers_and_refuses(document: dict[str, Any]) -> None:
     operations = [(path, *each) for path, methods in document["paths"].items() for each in methods.items()]
-    assert len(operations) == 15
+    assert len(operations) == 25
     for path, method, operation in operations:
         for status, response in operation["responses"].items():
             schema = response["content"]["application/json"]["schema"]
@@ -62,6 +62,14 @@ def test_answers_are_as_described(api: httpx.Client, job: str) -> None:
     fits(answers.ExecutionInFull, api.get(f"/api/executions/{execution}"))
     fits(answers.MetricsShown, api.get("/api/metrics"))
     fits(answers.HealthShown, api.get("/api/health"))
+    fits(answers.QueueShown, api.put("/api/queues/narrow", json={"concurrency": 2, "rate": "10/s"}))
+    fits(list[answers.QueueShown], api.get("/api/queues"))
+    fits(answers.QueueShown, api.post("/api/queues/narrow/pause"))
+    fits(answers.QueueFreed, api.delete("/api/queues/narrow"))
+    window = fits(answers.WindowShown, api.post("/api/windows", json={"schedule": "@daily", "durationMs": 1000}))
+    fits(list[answers.WindowShown], api.get("/api/windows"))
+    fits(answers.WindowShown, api.put(f"/api/windows/{window.window_id}", json={"name": "x"}))
+    fits(answers.WindowDeleted, api.delete(f"/api/windows/{window.window_id}"))
     fits(answers.JobDeleted, api.delete(f"/api/jobs/{job}"))
 
 

@@ -17,7 +17,9 @@ from tui_scheduler.domain.errors import Conflict, Invalid, NotFound
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.filtering import parse_filter
 from tui_scheduler.domain.job import JobSpec, JobState, Request
+from tui_scheduler.domain.queues import Limits, Rate
 from tui_scheduler.domain.retry import SECOND
+from tui_scheduler.domain.windows import WindowSpec
 from tui_scheduler.store.database import Database, open_database
 from tui_scheduler.store.hot import run
 
@@ -386,3 +388,61 @@ def test_who_names_a_job_that_is_not_there_is_told_so(world: World, method: str)
 def test_who_names_an_execution_that_is_not_there_is_told_so(world: World, method: str) -> None:
     with pytest.raises(NotFound):
         getattr(world.control, method)(NOBODY)
+
+
+# --- what holds work back
+
+
+def test_queues_are_those_that_jobs_name_and_those_with_limits(world: World) -> None:
+    world.make(queue="b")
+    world.make(queue="a")
+    assert [view.name for view in world.control.queues()] == ["a", "b"]
+    assert world.control.limit_queue("z", lambda limits: replace(limits, concurrency=2)).limits == Limits(2)
+    assert [view.name for view in world.control.queues()] == ["a", "b", "z"]
+    world.control.limit_queue("z", lambda _: Limits())
+    with pytest.raises(NotFound, match="no queue with id 'z'"):
+        world.control.queue("z")
+
+
+def test_limits_are_replaced_and_checked(world: World) -> None:
+    world.control.limit_queue("a", lambda _: Limits(2, Rate(10, SECOND)))
+    changed = world.control.limit_queue("a", lambda limits: replace(limits, concurrency=None))
+    assert changed.limits == world.control.queue("a").limits == Limits(None, Rate(10, SECOND))
+    with pytest.raises(Invalid, match="concurrency"):
+        world.control.limit_queue("a", lambda limits: replace(limits, concurrency=0))
+    with pytest.raises(Invalid, match="letters"):
+        world.control.limit_queue("no queue", lambda limits: limits)
+
+
+def test_a_queue_is_paused_and_resumed(world: World) -> None:
+    world.make(queue="a")
+    assert world.control.pause_queue("a").limits.paused
+    assert world.control.queue("a").limits.paused
+    assert not world.control.resume_queue("a").limits.paused
+    with pytest.raises(NotFound):
+        world.control.pause_queue("b")
+
+
+def test_a_window_says_when_it_is_open_and_when_it_begins(world: World) -> None:
+    made = world.control.create_window(WindowSpec("x", None, T + 10 * SECOND, T + 20 * SECOND))
+    assert (made.open_until, made.next_start) == (None, T + 10 * SECOND)
+    world.pass_time(15 * SECOND)
+    assert [(view.id, view.open_until, view.next_start) for view in world.control.windows()] == [
+        (made.id, T + 20 * SECOND, None)
+    ]
+    off = world.control.update_window(made.id, lambda spec: replace(spec, enabled=False))
+    assert (off.open_until, off.next_start) == (None, None)
+    world.control.delete_window(made.id)
+    assert world.control.windows() == []
+
+
+def test_a_window_that_cannot_be_is_refused(world: World) -> None:
+    with pytest.raises(Invalid, match="durationMs"):
+        world.control.create_window(WindowSpec(schedule="@daily"))
+    made = world.control.create_window(WindowSpec(schedule="@daily", duration=SECOND))
+    with pytest.raises(Invalid, match="it would never end"):
+        world.control.update_window(made.id, lambda spec: replace(spec, schedule="* * * * * *"))
+    with pytest.raises(NotFound, match="no window"):
+        world.control.update_window(NOBODY, lambda spec: spec)
+    with pytest.raises(NotFound, match="no window"):
+        world.control.delete_window(NOBODY)

@@ -19,6 +19,7 @@ from tui_scheduler.store.pruning import PruneStore
 from tui_scheduler.store.queues import QueueStore
 from tui_scheduler.store.records import AttemptRecord, Record, RecordStore
 from tui_scheduler.store.rescues import RescueStore
+from tui_scheduler.store.windows import WindowStore
 
 MINUTE = 60 * SECOND
 T = 1_795_000_020 * SECOND
@@ -49,6 +50,7 @@ class Stage:
         self.nodes = NodeStore(database)
         self.pruning = PruneStore(database)
         self.queues = QueueStore(database)
+        self.windows = WindowStore(database)
         self._nodes = 0
 
     def node(self, now: int = T) -> int:
@@ -65,6 +67,16 @@ class Stage:
     def gates(self) -> list[int | None]:
         """Of all timers, in the order of their jobs."""
         return [gate for (gate,) in self.rows("gate", "timer", "job_id")]
+
+    def claim_all(self, node: int, now: int, *, ahead: int = 0) -> list[Claim]:
+        """Claims until nothing more may go, as an engine does: the first may only find out what is held by what."""
+        found: list[Claim] = []
+        while self.claims.has_due(now, now + ahead):
+            claimed = self.claims.claim(node, now, now + ahead, 100)
+            found += claimed.claims
+            if not claimed.claims and not claimed.has_more:
+                break
+        return found
 
     def update(self, job: Job, now: int, **values: Any) -> Job:
         return self.jobs.update(job.id, lambda stored: replace(stored.spec, **values), now)

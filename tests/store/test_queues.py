@@ -16,7 +16,6 @@ from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import CatchUp, Overlap
 from tui_scheduler.domain.queues import Limits, Rate
 from tui_scheduler.domain.retry import SECOND
-from tui_scheduler.store.claims import Claim
 from tui_scheduler.store.database import Database
 
 SLOW = replace(EVERY_SECOND, queue="slow")
@@ -27,17 +26,6 @@ def stage(database: Database) -> Stage:
     return Stage(database)
 
 
-def claim_all(stage: Stage, node: int, now: int, **options: int) -> list[Claim]:
-    """Claims until nothing more may go, as an engine does: the first may only find out what is held by what."""
-    found: list[Claim] = []
-    while stage.claims.has_due(now, now + options.get("ahead", 0)):
-        claimed = stage.claims.claim(node, now, now + options.get("ahead", 0), options.get("slots", 100))
-        found += claimed.claims
-        if not claimed.claims and not claimed.has_more:
-            break
-    return found
-
-
 # ------------------------------------------------------------------------------------------------------ concurrency
 
 
@@ -45,11 +33,11 @@ def test_no_more_are_in_flight_than_the_queue_allows(stage: Stage) -> None:
     stage.limit("slow", concurrency=2)
     jobs = [stage.create(SLOW) for _ in range(5)]
     node = stage.node()
-    first = claim_all(stage, node, T + SECOND)
+    first = stage.claim_all(node, T + SECOND)
     assert len(first) == 2
-    assert claim_all(stage, node, T + 2 * SECOND) == []
+    assert stage.claim_all(node, T + 2 * SECOND) == []
     stage.records.record(node, [ended(first[0])])
-    assert len(claim_all(stage, node, T + 2 * SECOND)) == 1
+    assert len(stage.claim_all(node, T + 2 * SECOND)) == 1
     assert len(jobs) == 5
 
 
@@ -59,7 +47,7 @@ def test_nothing_that_waits_for_its_queue_is_lost(stage: Stage) -> None:
     stage.create(SLOW)
     node, went = stage.node(), []
     for now in range(T + 3 * SECOND, T + 30 * SECOND, SECOND // 2):
-        for claim in claim_all(stage, node, min(now, T + 3 * SECOND)):
+        for claim in stage.claim_all(node, min(now, T + 3 * SECOND)):
             went.append((claim.execution.job_key, claim.execution.scheduled_for))
             stage.records.record(node, [ended(claim)])
     assert Counter(at for _, at in went) == {T + SECOND: 2, T + 2 * SECOND: 2, T + 3 * SECOND: 2}
@@ -71,8 +59,8 @@ def test_other_queues_go_on_beside_a_full_one(stage: Stage) -> None:
     stage.create(SLOW)
     free = stage.create(EVERY_SECOND)
     node = stage.node()
-    assert len(claim_all(stage, node, T + SECOND)) == 2
-    assert [claim.execution.job_key for claim in claim_all(stage, node, T + 2 * SECOND)] == [free.key]
+    assert len(stage.claim_all(node, T + SECOND)) == 2
+    assert [claim.execution.job_key for claim in stage.claim_all(node, T + 2 * SECOND)] == [free.key]
 
 
 def test_within_a_queue_priority_goes_first_and_then_the_earlier_instant(stage: Stage) -> None:
@@ -82,7 +70,7 @@ def test_within_a_queue_priority_goes_first_and_then_the_earlier_instant(stage: 
     urgent = stage.create(replace(SLOW, schedule="3 * * * * *", priority=1))
     node, order = stage.node(), []
     for _ in range(3):
-        (claim,) = claim_all(stage, node, T + 4 * SECOND)
+        (claim,) = stage.claim_all(node, T + 4 * SECOND)
         order.append(claim.execution.job_key)
         stage.records.record(node, [ended(claim)])
     assert order == [urgent.key, late.key, later.key]
@@ -92,14 +80,14 @@ def test_a_limited_queue_is_claimed_at_the_instant_and_not_ahead(stage: Stage) -
     stage.limit("slow", concurrency=1)
     stage.create(replace(MINUTELY, queue="slow"))
     node = stage.node()
-    assert claim_all(stage, node, T + MINUTE - SECOND, ahead=2 * SECOND) == []
-    assert [claim.due for claim in claim_all(stage, node, T + MINUTE, ahead=2 * SECOND)] == [T + MINUTE]
+    assert stage.claim_all(node, T + MINUTE - SECOND, ahead=2 * SECOND) == []
+    assert [claim.due for claim in stage.claim_all(node, T + MINUTE, ahead=2 * SECOND)] == [T + MINUTE]
 
 
 def test_what_is_late_by_its_queue_is_due_when_it_may_go(stage: Stage) -> None:
     stage.limit("slow", concurrency=1)
     stage.create(replace(MINUTELY, queue="slow"))
-    (claim,) = claim_all(stage, stage.node(), T + MINUTE + 7)
+    (claim,) = stage.claim_all(stage.node(), T + MINUTE + 7)
     assert (claim.execution.fire_at, claim.due) == (T + MINUTE, T + MINUTE + 7)
 
 
@@ -109,17 +97,17 @@ def test_retries_runs_by_hand_and_rescued_work_take_a_place_too(stage: Stage) ->
     stage.jobs.run_now(job.id, T)
     stage.jobs.run_now(job.id, T)
     node = stage.node()
-    (first,) = claim_all(stage, node, T)
+    (first,) = stage.claim_all(node, T)
     retry = ended(first, State.RETRYING, T + 1, next_attempt_at=T + SECOND, attempt=attempted(first, T))
     stage.records.record(node, [retry])
-    (second,) = claim_all(stage, node, T + 2)
-    assert claim_all(stage, node, T + SECOND) == []
+    (second,) = stage.claim_all(node, T + 2)
+    assert stage.claim_all(node, T + SECOND) == []
     stage.rescues.rescue(node, T + SECOND)
     other = stage.node()
-    (third,) = claim_all(stage, other, T + SECOND)
+    (third,) = stage.claim_all(other, T + SECOND)
     assert third.execution.key == second.execution.key
     stage.records.record(other, [ended(third)])
-    (fourth,) = claim_all(stage, other, T + SECOND)
+    (fourth,) = stage.claim_all(other, T + SECOND)
     assert (fourth.execution.key, fourth.execution.attempt) == (first.execution.key, 2)
 
 
@@ -127,8 +115,8 @@ def test_jobs_that_do_not_allow_overlap_keep_their_policy_in_a_limited_queue(sta
     stage.limit("slow", concurrency=5)
     stage.create(replace(SLOW, overlap=Overlap.SKIP))
     node = stage.node()
-    assert len(claim_all(stage, node, T + SECOND)) == 1
-    assert claim_all(stage, node, T + 3 * SECOND) == []
+    assert len(stage.claim_all(node, T + SECOND)) == 1
+    assert stage.claim_all(node, T + 3 * SECOND) == []
     assert stage.stories() == [(1, "claimed", None), (3, "skipped", "overlap")]
 
 
@@ -179,12 +167,12 @@ def test_a_limit_that_is_set_counts_what_is_under_way_already(stage: Stage) -> N
     stage.create(SLOW)
     stage.create(SLOW)
     node = stage.node()
-    under_way = claim_all(stage, node, T + SECOND)
+    under_way = stage.claim_all(node, T + SECOND)
     assert len(under_way) == 2
     stage.limit("slow", concurrency=2)
-    assert claim_all(stage, node, T + 2 * SECOND) == []
+    assert stage.claim_all(node, T + 2 * SECOND) == []
     stage.records.record(node, [ended(under_way[0])])
-    assert len(claim_all(stage, node, T + 2 * SECOND)) == 1
+    assert len(stage.claim_all(node, T + 2 * SECOND)) == 1
 
 
 def test_a_limit_that_is_lifted_lets_go_what_it_held_and_costs_nothing_any_more(stage: Stage) -> None:
@@ -192,11 +180,11 @@ def test_a_limit_that_is_lifted_lets_go_what_it_held_and_costs_nothing_any_more(
     for _ in range(3):
         stage.create(SLOW)
     node = stage.node()
-    assert len(claim_all(stage, node, T + SECOND)) == 1
+    assert len(stage.claim_all(node, T + SECOND)) == 1
     assert None not in stage.gates()
     stage.limit("slow")
-    assert len(claim_all(stage, node, T + SECOND)) == 2
-    assert len(claim_all(stage, node, T + 2 * SECOND)) == 3
+    assert len(stage.claim_all(node, T + SECOND)) == 2
+    assert len(stage.claim_all(node, T + 2 * SECOND)) == 3
     assert stage.gates() == [None, None, None]
 
 
@@ -205,10 +193,10 @@ def test_a_job_that_moves_to_another_queue_leaves_what_held_it(stage: Stage) -> 
     job = stage.create(SLOW)
     stage.jobs.run_now(job.id, T)
     node = stage.node()
-    assert claim_all(stage, node, T + SECOND) == []
+    assert stage.claim_all(node, T + SECOND) == []
     assert stage.gates() != [None]
     stage.update(job, T + SECOND + 1, queue="fast")
-    assert len(claim_all(stage, node, T + SECOND + 1)) == 2
+    assert len(stage.claim_all(node, T + SECOND + 1)) == 2
     assert stage.gates() == [None]
 
 
@@ -219,10 +207,10 @@ def test_a_paused_queue_claims_nothing_and_goes_on_when_it_is_resumed(stage: Sta
     stage.create(SLOW)
     stage.queues.pause("slow")
     node = stage.node()
-    assert claim_all(stage, node, T + 3 * SECOND) == []
+    assert stage.claim_all(node, T + 3 * SECOND) == []
     assert not stage.claims.has_due(T + 3 * SECOND, T + 3 * SECOND)
     stage.queues.resume("slow")
-    assert len(claim_all(stage, node, T + 3 * SECOND)) == 3
+    assert len(stage.claim_all(node, T + 3 * SECOND)) == 3
 
 
 @pytest.mark.parametrize(
@@ -235,10 +223,59 @@ def test_what_a_pause_held_for_longer_than_the_grace_is_caught_up_as_its_job_say
     stage.queues.pause("slow")
     node = stage.node()
     for second in range(61):
-        assert claim_all(stage, node, T + second * SECOND) == []
+        assert stage.claim_all(node, T + second * SECOND) == []
     stage.queues.resume("slow")
-    assert len(claim_all(stage, node, T + 61 * SECOND)) == ran
+    assert len(stage.claim_all(node, T + 61 * SECOND)) == ran
     assert sum(count or 0 for (count,) in stage.rows("skip_count")) == skipped
+
+
+# ------------------------------------------------------------------------------------------------------------- rate
+
+
+def test_no_period_has_more_sends_than_the_rate_of_the_queue(stage: Stage) -> None:
+    stage.limit("slow", rate=Rate(3, 10 * SECOND))
+    stage.create(SLOW)
+    stage.create(SLOW)
+    node, sent = stage.node(), []
+    for tenth in range(10, 320):
+        now = T + tenth * SECOND // 10
+        for claim in stage.claim_all(node, now):
+            sent.append(now)
+            stage.records.record(node, [ended(claim)])
+    assert len(sent) == 9
+    assert all(later - earlier >= 10 * SECOND for earlier, later in zip(sent, sent[3:], strict=False))
+
+
+def test_a_retry_counts_as_a_send(stage: Stage) -> None:
+    stage.limit("slow", rate=Rate(1, 10 * SECOND))
+    job = stage.create(replace(MINUTELY, queue="slow"))
+    stage.jobs.run_now(job.id, T)
+    node = stage.node()
+    (first,) = stage.claim_all(node, T)
+    retry = ended(first, State.RETRYING, T + 1, next_attempt_at=T + SECOND, attempt=attempted(first, T))
+    stage.records.record(node, [retry])
+    assert stage.claim_all(node, T + 9 * SECOND) == []
+    assert len(stage.claim_all(node, T + 11 * SECOND)) == 1
+
+
+def test_what_is_sent_is_counted_by_the_time_at_which_the_claim_had_its_turn(stage: Stage) -> None:
+    stage.limit("slow", rate=Rate(1, 10 * SECOND))
+    stage.create(SLOW)
+    stage.claim_all(stage.node(), T)
+    stage.claims.claim(stage.node(), T + SECOND, T + SECOND, 9)
+    claimed = stage.claims.claim(stage.node(), T + SECOND, T + SECOND, 9, clock=lambda: T + 8 * SECOND).claims
+    assert len(claimed) == 1
+    assert not stage.claims.has_due(T + 17 * SECOND, T + 17 * SECOND)
+    assert stage.claims.has_due(T + 19 * SECOND, T + 19 * SECOND)
+
+
+def test_old_buckets_are_forgotten(stage: Stage) -> None:
+    stage.limit("slow", rate=Rate(5, SECOND))
+    stage.create(SLOW)
+    node = stage.node()
+    for second in range(1, 30):
+        stage.records.record(node, [ended(claim) for claim in stage.claim_all(node, T + second * SECOND)])
+    assert len(stage.rows("until", "queue_use", "until")) <= 3
 
 
 # ------------------------------------------------------------------------------------------------- what users see
@@ -265,7 +302,7 @@ def test_a_queue_says_what_is_in_flight_and_what_it_holds_back(stage: Stage) -> 
     stage.limit("slow", concurrency=1)
     for _ in range(3):
         stage.create(SLOW)
-    (claim,) = claim_all(stage, stage.node(), T + SECOND)
+    (claim,) = stage.claim_all(stage.node(), T + SECOND)
     assert claim.gate is not None
     found = stage.queues.get("slow", T + 3 * SECOND)
     assert (found.in_flight, found.held, found.oldest_held) == (1, 3, T + SECOND)
@@ -284,5 +321,5 @@ def test_a_change_that_changes_nothing_is_no_edit(stage: Stage) -> None:
 def test_unlimited_jobs_have_no_gate(stage: Stage) -> None:
     stage.limit("slow", concurrency=1)
     stage.create(EVERY_SECOND)
-    claim_all(stage, stage.node(), T + SECOND)
+    stage.claim_all(stage.node(), T + SECOND)
     assert (stage.gates(), stage.rows("gate")) == ([None], [(None,)])

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 
+from tests.tui.fake_holds import FakeHolds
 from tests.tui.fake_store import NOW, SECOND, FakeStore
 from tests.tui.gate import Gate
 from tui_scheduler.control.views import (
@@ -30,16 +31,20 @@ from tui_scheduler.control.views import (
     LogQuery,
     Metrics,
     Notice,
+    QueueView,
     SortBy,
     Trial,
+    WindowView,
 )
 from tui_scheduler.domain.backfill import LOWEST, occurrences, rank_of
 from tui_scheduler.domain.errors import Conflict, Invalid, StoreUnavailable
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.job import Job, JobSpec, JobState
 from tui_scheduler.domain.lint import ScheduleWarning, lint
+from tui_scheduler.domain.queues import Limits
 from tui_scheduler.domain.revision import Timer
 from tui_scheduler.domain.validation import check, check_sending, check_values
+from tui_scheduler.domain.windows import WindowSpec
 from tui_scheduler.samples import add_samples
 
 __all__ = ["NOW", "SECOND", "FakeControl", "FakeSession"]
@@ -61,6 +66,7 @@ class FakeControl(FakeStore):
         """What the next page of the log says it left out."""
         self._gates: dict[str, Gate] = {}
         self._deleted_while_paused: set[int] = set()
+        self.holds = FakeHolds(self.now, lambda: {job.spec.queue for job in self.stored.values()})
 
     def now(self) -> int:
         return self.clock
@@ -244,6 +250,44 @@ class FakeControl(FakeStore):
             for view in waiting:
                 self._cancel(view, "cancelled on request")
             return len(waiting)
+
+    # --- Control: what holds work back
+
+    def queues(self) -> list[QueueView]:
+        with self._asked("queues"):
+            return self.holds.queues()
+
+    def queue(self, name: str) -> QueueView:
+        with self._asked("queue"):
+            return self.holds.queue(name)
+
+    def limit_queue(self, name: str, change: Callable[[Limits], Limits]) -> QueueView:
+        with self._asked("limit_queue"):
+            return self.holds.limit(name, change)
+
+    def pause_queue(self, name: str) -> QueueView:
+        with self._asked("pause_queue"):
+            return self.holds.hold(name, paused=True)
+
+    def resume_queue(self, name: str) -> QueueView:
+        with self._asked("resume_queue"):
+            return self.holds.hold(name, paused=False)
+
+    def windows(self) -> list[WindowView]:
+        with self._asked("windows"):
+            return self.holds.windows()
+
+    def create_window(self, spec: WindowSpec) -> WindowView:
+        with self._asked("create_window"):
+            return self.holds.create(spec)
+
+    def update_window(self, window_id: str, change: Callable[[WindowSpec], WindowSpec]) -> WindowView:
+        with self._asked("update_window"):
+            return self.holds.update(window_id, change)
+
+    def delete_window(self, window_id: str) -> None:
+        with self._asked("delete_window"):
+            self.holds.delete(window_id)
 
     def metrics(self) -> Metrics:
         with self._asked("metrics"):

@@ -200,8 +200,9 @@ class NodeShown(_Answer):
 
 
 class MetricsShown(_Answer):
-    """Totals over the nodes that live, and counts over the store. `late` counts to 10,000 at most, and so does
-    `failing`: the active jobs whose latest finished execution failed or was lost.
+    """Totals over the nodes that live, and counts over the store. `late`, `held` and `failing` count to 10,000 at
+    most: what is overdue, what is overdue because a queue or a window holds it back, and the active jobs whose latest
+    finished execution failed or was lost.
     """
 
     jobs: dict[str, int]
@@ -215,9 +216,50 @@ class MetricsShown(_Answer):
     waiting: int
     late: int
     oldest_late: Timestamp | None
+    held: int
+    oldest_held: Timestamp | None
     failing: int
     drift: Quantiles
     nodes: list[NodeShown]
+
+
+class QueueShown(_Answer):
+    """A queue, over all nodes. `held` counts what is overdue because the queue holds it back; null: no limit."""
+
+    queue: str
+    concurrency: int | None
+    rate: str | None
+    paused: bool
+    in_flight: int
+    held: int
+    oldest_held: Timestamp | None
+
+
+class QueueFreed(_Answer):
+    queue: str
+    status: str
+
+
+class WindowShown(_Answer):
+    """A maintenance window, of one queue or (null) of all. `openUntil` is null while it is not open."""
+
+    window_id: str
+    name: str
+    queue: str | None
+    starts_at: Timestamp | None
+    ends_at: Timestamp | None
+    schedule: str | None
+    duration_ms: Milliseconds | None
+    timezone: str
+    enabled: bool
+    created_at: Timestamp
+    open_until: Timestamp | None
+    next_start: Timestamp | None
+
+
+class WindowDeleted(_Answer):
+    window_id: str
+    status: str
 
 
 class HealthShown(_Answer):

@@ -10,6 +10,8 @@ from pydantic.json_schema import models_json_schema
 
 from tui_scheduler import __version__
 from tui_scheduler.api.errors import add_error_handlers
+from tui_scheduler.api.hold_routes import router as holds
+from tui_scheduler.api.hold_schemas import QueueLimits, WindowFields
 from tui_scheduler.api.routes import router
 from tui_scheduler.api.schemas import JobChange, NewBackfill, NewJob
 from tui_scheduler.control.control import Control
@@ -30,6 +32,7 @@ def create_app(
     app.state.body_limit = body_limit
     add_error_handlers(app)
     app.include_router(router)
+    app.include_router(holds)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 
@@ -39,13 +42,14 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=__doc__, routes=app.routes)
         _, bodies = models_json_schema(
-            [(NewJob, "validation"), (JobChange, "validation"), (NewBackfill, "validation")],
+            [(body, "validation") for body in (NewJob, JobChange, NewBackfill, QueueLimits, WindowFields)],
             ref_template="#/components/schemas/{model}",
         )
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas.update(bodies["$defs"])
-        for field in schemas["JobChange"]["properties"].values():
-            field.pop("default", None)  # what is left out stays as it is
+        for changed in (JobChange, QueueLimits, WindowFields):
+            for field in schemas[changed.__name__]["properties"].values():
+                field.pop("default", None)  # what is left out stays as it is
         _forget_framework_errors(document)
         app.openapi_schema = document
     return app.openapi_schema

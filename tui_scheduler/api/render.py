@@ -17,6 +17,8 @@ from tui_scheduler.control.views import (
     Metrics,
     NodeView,
     Notice,
+    QueueView,
+    WindowView,
 )
 from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import Request, SuccessRule
@@ -160,9 +162,42 @@ def metrics(view: Metrics) -> Object:
         "waiting": view.waiting,
         "late": view.late,
         "oldestLate": instant(view.oldest_late),
+        "held": view.held,
+        "oldestHeld": instant(view.oldest_held),
         "failing": view.failing,
         "drift": {"p50": milliseconds(view.drift_p50), "p99": milliseconds(view.drift_p99)},
         "nodes": [_node(node) for node in view.nodes],
+    }
+
+
+def queue(view: QueueView) -> Object:
+    return {
+        "queue": view.name,
+        "concurrency": view.limits.concurrency,
+        "rate": None if view.limits.rate is None else str(view.limits.rate),
+        "paused": view.limits.paused,
+        "inFlight": view.in_flight,
+        "held": view.held,
+        "oldestHeld": instant(view.oldest_held),
+    }
+
+
+def window(view: WindowView) -> Object:
+    """What a user may set goes back into a `PUT` as it is here."""
+    spec = view.spec
+    return {
+        "windowId": view.id,
+        "name": spec.name,
+        "queue": spec.queue,
+        "startsAt": instant(spec.starts_at),
+        "endsAt": instant(spec.ends_at),
+        "schedule": spec.schedule,
+        "durationMs": milliseconds(spec.duration),
+        "timezone": spec.timezone,
+        "enabled": spec.enabled,
+        "createdAt": instant(view.created_at),
+        "openUntil": instant(view.open_until),
+        "nextStart": instant(view.next_start),
     }
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from ipaddress import ip_address
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from tui_scheduler.api import render
 from tui_scheduler.api.answers import (
@@ -22,51 +20,13 @@ from tui_scheduler.api.answers import (
     RunAccepted,
     described,
 )
-from tui_scheduler.api.document import Document, read_document
 from tui_scheduler.api.errors import Json, Refused
+from tui_scheduler.api.requests import ID, Asked, Body, ExecutionId, JobId, accepts, same_origin
 from tui_scheduler.api.schemas import JobChange, NewBackfill, NewJob, read
-from tui_scheduler.control.control import Control
-from tui_scheduler.domain.errors import Invalid, NotFound
+from tui_scheduler.domain.errors import Invalid
 
 PAGE: Final = 1_000
 """The most jobs, or executions, one answer holds."""
-
-_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-# Dependencies are `async` only so that they run in place: each plain one would take a thread of its own.
-async def _control(request: Request) -> Control:
-    control: Control = request.app.state.control
-    return control
-
-
-async def _job_id(job_id: str) -> str:
-    return _id("job", job_id)
-
-
-async def _execution_id(execution_id: str) -> str:
-    return _id("execution", execution_id)
-
-
-def _id(what: str, text: str) -> str:
-    """In the form the store keeps it; anything else names nothing, and no database has to look at it."""
-    folded = text.lower()
-    if not _ID.fullmatch(folded):
-        raise NotFound(what, text[:64])
-    return folded
-
-
-Asked = Annotated[Control, Depends(_control)]
-JobId = Annotated[str, Depends(_job_id)]
-ExecutionId = Annotated[str, Depends(_execution_id)]
-Body = Annotated[Document, Depends(read_document)]
-
-
-def _accepts(model: type[NewJob | JobChange | NewBackfill]) -> dict[str, Any]:
-    """The body for the OpenAPI document: it is read by hand (`document`), so FastAPI does not see it."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
 
 HEALTH: Final[dict[int | str, dict[str, Any]]] = {
     200: {"model": HealthShown},
@@ -74,36 +34,14 @@ HEALTH: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-async def _same_origin(request: Request) -> None:
-    """Refuse what a web page from elsewhere makes a browser send: on loopback nothing else would stop it.
-
-    Programs send no `Origin`; a page of our own would send our own address.
-    """
-    origin = request.headers.get("origin")
-    if (origin is not None or "sec-fetch-site" in request.headers) and not _is_own_name(request.url.hostname or ""):
-        raise Refused(403, "forbidden", "web pages from elsewhere may not use this API")
-    if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-        raise Refused(403, "forbidden", "web pages from elsewhere may not use this API")
-
-
-def _is_own_name(host: str) -> bool:
-    """Whether a browser that names this host was sent here by somebody who knows where: a name that merely resolves
-    to this machine may belong to anyone (DNS rebinding)."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return True
-
-
-router = APIRouter(prefix="/api", default_response_class=Json, dependencies=[Depends(_same_origin)])
+router = APIRouter(prefix="/api", default_response_class=Json, dependencies=[Depends(same_origin)])
 
 
 @router.post(
     "/jobs",
     status_code=201,
     responses=described(400, 413, 422, answer=JobChanged, status=201),
-    openapi_extra=_accepts(NewJob),
+    openapi_extra=accepts(NewJob),
 )
 def create_job(control: Asked, document: Body) -> Response:
     """Create a job; its first occurrence is the first one after now."""
@@ -134,7 +72,7 @@ def get_job(control: Asked, job_id: JobId) -> Response:
 
 
 @router.put(
-    "/jobs/{job_id}", responses=described(400, 404, 409, 413, 422, answer=JobChanged), openapi_extra=_accepts(JobChange)
+    "/jobs/{job_id}", responses=described(400, 404, 409, 413, 422, answer=JobChanged), openapi_extra=accepts(JobChange)
 )
 def update_job(control: Asked, job_id: JobId, document: Body) -> Response:
     """Change any subset of a job's fields."""
@@ -179,7 +117,7 @@ def run_job(control: Asked, job_id: JobId) -> Response:
     "/jobs/{job_id}/backfill",
     status_code=202,
     responses=described(400, 404, 413, 422, answer=BackfillAccepted, status=202),
-    openapi_extra=_accepts(NewBackfill),
+    openapi_extra=accepts(NewBackfill),
 )
 def backfill_job(control: Asked, job_id: JobId, document: Body) -> Response:
     """Run what the schedule of a job had, or would have had, in a stretch of the past."""
@@ -225,7 +163,7 @@ def get_health(control: Asked) -> Response:
 
 def _cursor(text: str) -> str:
     folded = text.lower()
-    if not _ID.fullmatch(folded):
+    if not ID.fullmatch(folded):
         raise _bad_cursor("is not the id of a job")
     return folded
 

@@ -22,10 +22,14 @@ from tui_scheduler.control.views import (
     LogQuery,
     Metrics,
     Notice,
+    QueueView,
     Trial,
+    WindowView,
 )
 from tui_scheduler.domain.backfill import LOWEST
 from tui_scheduler.domain.job import JobSpec
+from tui_scheduler.domain.queues import Limits
+from tui_scheduler.domain.windows import WindowSpec
 
 
 class Control(Protocol):
@@ -140,6 +144,46 @@ class Control(Protocol):
         """A new execution, at once, for the same instant as one that has ended, with the job as it is now. `Conflict`
         when it has not ended.
         """
+        ...
+
+    def queues(self) -> list[QueueView]:
+        """All queues that a job names or that have limits, by name."""
+        ...
+
+    def queue(self, name: str) -> QueueView:
+        """One of them; `NotFound` for any other."""
+        ...
+
+    def limit_queue(self, name: str, change: Callable[[Limits], Limits]) -> QueueView:
+        """Replace what a queue allows, over all nodes; it may have no job yet. Binds as an edit of a job does: what
+        was claimed before and is not to be sent within 250 ms waits for its turn.
+        """
+        ...
+
+    def pause_queue(self, name: str) -> QueueView:
+        """Hold everything of a queue until it is resumed, also what is run by hand. `NotFound` for none."""
+        ...
+
+    def resume_queue(self, name: str) -> QueueView:
+        """Let go what a pause held: what is older than the grace of its job as its catch-up says."""
+        ...
+
+    def windows(self) -> list[WindowView]:
+        """The maintenance windows, oldest first."""
+        ...
+
+    def create_window(self, spec: WindowSpec) -> WindowView:
+        """Store a maintenance window: an occurrence that fires in it is skipped, retries wait until it ends, and what
+        is run by hand goes.
+        """
+        ...
+
+    def update_window(self, window_id: str, change: Callable[[WindowSpec], WindowSpec]) -> WindowView:
+        """Replace what a user decides about a window; `NotFound` for none. What fired in it up to now stays skipped."""
+        ...
+
+    def delete_window(self, window_id: str) -> None:
+        """End a window, now if it is open; `NotFound` for none."""
         ...
 
     def metrics(self) -> Metrics:

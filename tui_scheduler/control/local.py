@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from tui_scheduler.control.local_backfill import LocalBackfill
+from tui_scheduler.control.local_holds import LocalHolds
 from tui_scheduler.control.local_runs import LocalRuns, TryRequest, execution_view
 from tui_scheduler.control.local_table import LocalTable
 from tui_scheduler.control.views import (
@@ -58,7 +59,7 @@ BEHIND: Final = 10 * SECOND
 _NO_TIMER: Final = Timer(0, None)
 
 
-class LocalControl:
+class LocalControl(LocalHolds):
     """`now` gives µs since the epoch; `wake` makes an engine of this process look at once; `engine_trouble` says in
     a sentence what is wrong with that engine, None when nothing is, and `engine_details` what else to say of it;
     `try_request` sends a test request by it.
@@ -74,14 +75,13 @@ class LocalControl:
         try_request: TryRequest | None = None,
         engine_details: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        super().__init__(database, now=now, wake=wake)
         self._jobs = JobStore(database)
         self._history = History(database)
         self._table = LocalTable(database, now=now, wake=wake)
         self._runs = LocalRuns(database, now=now, wake=wake, try_request=try_request)
         self._backfill = LocalBackfill(database, now=now, wake=wake)
         self._where = str(database)
-        self._now = now
-        self._wake = wake
         self._engine_trouble = engine_trouble
         self._engine_details = engine_details
         self._started_at = now()
@@ -222,6 +222,8 @@ class LocalControl:
             waiting=backlog.waiting,
             late=backlog.late,
             oldest_late=backlog.oldest,
+            held=backlog.held,
+            oldest_held=backlog.oldest_held,
             drift_p50=_worst(alive, "driftP50"),
             drift_p99=_worst(alive, "driftP99"),
             nodes=tuple(_node_view(node) for node in nodes),

@@ -12,6 +12,8 @@ from enum import StrEnum
 from tui_scheduler.domain.execution import State, Trigger
 from tui_scheduler.domain.filtering import JobFilter
 from tui_scheduler.domain.job import Job, JobState
+from tui_scheduler.domain.queues import Limits
+from tui_scheduler.domain.windows import WindowSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,9 @@ class Metrics:
     drift_p50: int | None
     drift_p99: int | None
     nodes: tuple[NodeView, ...] = ()
+    held: int = 0
+    oldest_held: int | None = None
+    """Overdue like `late`, but held back by a limited queue or a maintenance window; not among `late`."""
     failing: int = 0
     """Active jobs whose latest finished execution failed or was lost; the count stops at 10,000."""
 
@@ -314,6 +319,30 @@ class Trial:
     http_status: int | None
     headers: tuple[tuple[str, str], ...] = ()
     excerpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """A queue, over all nodes. `in_flight` are under way; `held` are overdue because the queue holds them back, the
+    oldest since `oldest_held` (µs). The counts stop at 10,000.
+    """
+
+    name: str
+    limits: Limits
+    in_flight: int = 0
+    held: int = 0
+    oldest_held: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowView:
+    """A maintenance window. `open_until` is when it ends if it is open now; `next_start` when it begins next (µs)."""
+
+    id: str
+    spec: WindowSpec
+    created_at: int
+    open_until: int | None
+    next_start: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,10 +86,10 @@ def check_values(spec: JobSpec, *, created_at: int) -> Schedule:
     """Everything but whether it will ever fire again."""
     schedule = parse_schedule(spec.schedule, spec.timezone, created_at=created_at)
     check_sending(spec)
-    _check_text("name", spec.name, MAX_NAME)
+    check_text("name", spec.name, MAX_NAME)
     _check_retry(spec.retry)
-    _within("priority", spec.priority, PRIORITIES[0], PRIORITIES[-1], "1 (first) to 9 (last)")
-    _within("graceMs", spec.grace, 0, 365 * DAY, "0 to a year")
+    within("priority", spec.priority, PRIORITIES[0], PRIORITIES[-1], "1 (first) to 9 (last)")
+    within("graceMs", spec.grace, 0, 365 * DAY, "0 to a year")
     check_queue_name(spec.queue)
     _check_tags(spec.tags)
     _check_window(spec, schedule)
@@ -103,7 +103,7 @@ def check_sending(spec: JobSpec) -> None:
     """What it takes to send its request once and to judge the answer; when and how often is not looked at."""
     check_request(spec.request)
     _check_success(spec.success)
-    _within("timeoutMs", spec.timeout, SECOND // 10, HOUR, "100 ms to an hour")
+    within("timeoutMs", spec.timeout, SECOND // 10, HOUR, "100 ms to an hour")
 
 
 def check_request(request: Request) -> None:
@@ -117,7 +117,7 @@ def check_request(request: Request) -> None:
         if size > MAX_BODY_BYTES:
             raise Invalid("body", f"is {size:,} bytes long, and 1 MiB is the limit")
     if request.ca_file is not None:
-        _check_text("caFile", request.ca_file, MAX_PATH)
+        check_text("caFile", request.ca_file, MAX_PATH)
         if not request.ca_file.startswith("/"):
             # Nodes run in different folders, and must all find it.
             raise Invalid("caFile", "must be an absolute path to a PEM file", example="/etc/ssl/partner.pem")
@@ -216,18 +216,18 @@ def _check_headers(headers: Collection[tuple[str, str]]) -> None:
 
 
 def _check_retry(policy: RetryPolicy) -> None:
-    _within("retry.maxAttempts", policy.max_attempts, 1, 100, "1 to 100")
-    _within("retry.baseMs", policy.base, 0, DAY, "0 to a day")
-    _within("retry.capMs", policy.cap, 0, 7 * DAY, "0 to 7 days")
+    within("retry.maxAttempts", policy.max_attempts, 1, 100, "1 to 100")
+    within("retry.baseMs", policy.base, 0, DAY, "0 to a day")
+    within("retry.capMs", policy.cap, 0, 7 * DAY, "0 to 7 days")
     if isinstance(policy.factor, bool) or not math.isfinite(policy.factor) or not 1 <= policy.factor <= 100:
         raise Invalid("retry.factor", "must be within 1 to 100", example="2")
     if policy.cap < policy.base:
         raise Invalid("retry.capMs", "must not be shorter than the first wait, baseMs")
     if policy.total is not None:
-        _within("retry.totalMs", policy.total, 0, 365 * DAY, "0 to a year")
+        within("retry.totalMs", policy.total, 0, 365 * DAY, "0 to a year")
     if policy.statuses is not None:
         for status in policy.statuses:
-            _within("retry.statuses", status, 100, 599, "100 to 599")
+            within("retry.statuses", status, 100, 599, "100 to 599")
 
 
 def _check_success(rule: SuccessRule) -> None:
@@ -236,15 +236,15 @@ def _check_success(rule: SuccessRule) -> None:
     if len(rule.statuses) > 100:
         raise Invalid("success.statuses", "are more than 100 ranges")
     for low, high in rule.statuses:
-        _within("success.statuses", low, 100, 599, "100 to 599")
-        _within("success.statuses", high, low, 599, f"{low} to 599, as the end of a range that begins there")
+        within("success.statuses", low, 100, 599, "100 to 599")
+        within("success.statuses", high, low, 599, f"{low} to 599, as the end of a range that begins there")
     if rule.body_pattern is not None:
         _check_pattern(rule.body_pattern)
     if rule.json_path is None:
         if rule.json_equals is not None:
             raise Invalid("success.jsonEquals", "needs jsonPath, which says what to compare", example="result.state")
         return
-    _check_text("success.jsonPath", rule.json_path, MAX_JSON_PATH)
+    check_text("success.jsonPath", rule.json_path, MAX_JSON_PATH)
     try:
         path_steps(rule.json_path)
     except ValueError:
@@ -276,7 +276,7 @@ def _check_tags(tags: tuple[str, ...]) -> None:
     if len(tags) > MAX_TAGS:
         raise Invalid("tags", f"are {len(tags)}, and {MAX_TAGS} are the limit")
     for tag in tags:
-        _check_text("tags", tag, 64)
+        check_text("tags", tag, 64)
         if not tag or tag != tag.strip():
             raise Invalid("tags", "must not be empty, nor begin or end with a space", example="billing")
     if len(set(tags)) != len(tags):
@@ -284,7 +284,7 @@ def _check_tags(tags: tuple[str, ...]) -> None:
 
 
 def _check_window(spec: JobSpec, schedule: Schedule) -> None:
-    _within("jitterMs", spec.jitter, 0, 365 * DAY, "0 to a year")
+    within("jitterMs", spec.jitter, 0, 365 * DAY, "0 to a year")
     gap = schedule.shortest_gap()
     if gap is not None and spec.jitter and spec.jitter >= gap:
         # Otherwise a delayed occurrence could fire after the one that follows it.
@@ -297,13 +297,15 @@ def _check_window(spec: JobSpec, schedule: Schedule) -> None:
         raise Invalid("endsAt", "must be later than startsAt")
 
 
-def _within(field: str, number: int, low: int, high: int, words: str) -> None:
+def within(field: str, number: int, low: int, high: int, words: str) -> None:
+    """Raise `Invalid` for a number that is none, or not between these two."""
     # `True` is an int to Python, and a float would be stored rounded.
     if type(number) is not int or not low <= number <= high:
         raise Invalid(field, f"must be within {words}")
 
 
-def _check_text(field: str, text: str, longest: int) -> None:
+def check_text(field: str, text: str, longest: int) -> None:
+    """Raise `Invalid` for a text that is too long, or that a terminal or a database cannot take."""
     if len(text) > longest:
         raise Invalid(field, f"is {len(text):,} characters long, and {longest:,} are the limit")
     found = _CONTROL.search(text)

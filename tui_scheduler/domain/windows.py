@@ -92,3 +92,19 @@ class Closures:
         """When the next window begins, strictly after `after`."""
         starts = [start for window in self.windows if (start := window.times.next_start(after)) is not None]
         return min(starts, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """What a user decides about a window: from `starts_at` to `ends_at` once, or for `duration` from each instant of
+    `schedule` in `timezone`. `queue` None: it holds for all queues.
+    """
+
+    name: str = ""
+    queue: str | None = None
+    starts_at: int | None = None
+    ends_at: int | None = None
+    schedule: str | None = None
+    duration: int | None = None
+    timezone: str = "UTC"
+    enabled: bool = True

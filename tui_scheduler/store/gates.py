@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 
 from tui_scheduler.domain.backfill import RANKS, is_backfill
 from tui_scheduler.domain.queues import MOST, Limits, Rate, Rules, keys_by_name
-from tui_scheduler.domain.schedule import parse_schedule
-from tui_scheduler.domain.windows import Once, Recurring, Window
+from tui_scheduler.domain.window_checks import times_of
+from tui_scheduler.domain.windows import Window, WindowSpec
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.dialects import Dialect
 from tui_scheduler.store.hot import Values, rows, run_many
@@ -27,7 +27,8 @@ from tui_scheduler.store.hot import Values, rows, run_many
 # Both tables whole: a handful of rows, read when an edit was made.
 QUEUES = "SELECT id, name, concurrency, rate_count, rate_period_us, paused FROM queue"
 WINDOWS = """
-SELECT id, queue, starts_at, ends_at, schedule, duration_us, timezone, enabled, is_past, since FROM maintenance_window
+SELECT id, queue, starts_at, ends_at, schedule, duration_us, timezone, enabled, created_at, since
+FROM maintenance_window
 """
 # Primary key of meta.
 CHANGE_NO = "SELECT value FROM meta WHERE name = 'change_no'"
@@ -180,7 +181,8 @@ def read_rules(connection: Connection, number: int) -> Rules:
     gone: list[int] = []
     for row in rows(connection, WINDOWS):
         if row.enabled:
-            windows.append(Window(row.id, row.queue, _times(row)))
+            spec = WindowSpec("", row.queue, row.starts_at, row.ends_at, row.schedule, row.duration_us, row.timezone)
+            windows.append(Window(row.id, row.queue, times_of(spec, since=row.since, created_at=row.created_at)))
         else:
             gone.append(row.id)
     return Rules(number, queues, limits, tuple(windows), tuple(gone))
@@ -191,13 +193,6 @@ def limits_of(row: Any) -> Limits:
     count, period = row.rate_count, row.rate_period_us
     rate = None if count is None else Rate(count, period)
     return Limits(row.concurrency, rate, bool(row.paused))
-
-
-def _times(row: Any) -> Once | Recurring:
-    if row.schedule is None:
-        return Once(max(row.starts_at, row.since), row.ends_at)
-    timetable = parse_schedule(row.schedule, row.timezone, created_at=row.since)
-    return Recurring(timetable, row.duration_us, row.since)
 
 
 def moved(connection: Connection, timers: list[Values], waiting: list[Values]) -> None:
