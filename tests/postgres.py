@@ -41,7 +41,9 @@ PASSWORD: Final = "correct horse"
 _WATCH: Final = """
 "$@" & server=$!
 read -r word
-if [ "$word" = stop ]; then kill -INT $server; wait $server; else kill -QUIT $server; wait $server; rm -rf "$0"; fi
+case $word in stop) kill -INT $server ;; *) kill -QUIT $server ;; esac
+wait $server
+if [ -z "$word" ]; then rm -rf "$0"; fi
 """
 """The server's parent: a shell that waits for a word. The end of this process is the end of its input."""
 
@@ -109,10 +111,12 @@ class PostgresServer:
                     raise
                 time.sleep(0.01)  # it offers no signal: pg_ctl polls too
 
-    def stop(self) -> None:
-        """Fast: transactions under way are broken off, connections closed. `start()` brings it back with its data."""
+    def stop(self, *, immediate: bool = False) -> None:
+        """Fast: transactions under way are broken off, connections closed. Immediate: as a crash, with recovery at the
+        next start. `start()` brings it back with its data.
+        """
         assert self._shell is not None
-        self._shell.communicate(b"stop\n")
+        self._shell.communicate(b"abort\n" if immediate else b"stop\n")
         self._shell = None
 
     def end(self) -> None:
@@ -120,6 +124,23 @@ class PostgresServer:
             self._shell.communicate()
             self._shell = None
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def owner(self) -> tuple[int, int]:
+        """The user and the group that the server runs as."""
+        return self._identity.get("user", os.geteuid()), self._identity.get("group", os.getegid())
+
+    @contextmanager
+    def tablespace(self, folder: Path) -> Iterator[str]:
+        """Room for databases in `folder`, which is made, by its name."""
+        folder.mkdir(mode=0o700)
+        os.chown(folder, *self.owner)
+        name = f"space_{next(_numbers)}"
+        self.execute(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+        try:
+            yield name
+        finally:
+            self.execute(f"DROP TABLESPACE {name}")
 
     def url(self, database: str, *, user: str = SUPERUSER, password: str | None = None) -> str:
         secret = "" if password is None else f":{password}"
@@ -197,10 +218,10 @@ def _template() -> str:
 
 
 @contextmanager
-def empty_database() -> Iterator[str]:
+def empty_database(tablespace: str = "pg_default") -> Iterator[str]:
     """The url of a database without tables. It is dropped at the end, whoever is connected."""
     name = f"empty_{next(_numbers)}"
-    server().execute(f"CREATE DATABASE {name}")
+    server().execute(f"CREATE DATABASE {name} TABLESPACE {tablespace}")
     try:
         yield server().url(name)
     finally:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.crash.evidence import Action, Arrival, Cadence, Command, Evidence, Outage, Record, Story
+from tests.crash.evidence import Action, Arrival, Cadence, Command, Evidence, Freeze, NodeRow, Outage, Record, Story
 
 
 def save(evidence: Evidence, folder: Path) -> None:
@@ -17,7 +17,10 @@ def save(evidence: Evidence, folder: Path) -> None:
     _write(folder / "arrivals.jsonl", evidence.arrivals)
     _write(folder / "records.jsonl", evidence.records)
     _write(folder / "outages.jsonl", evidence.outages)
+    _write(folder / "freezes.jsonl", evidence.freezes)
+    _write(folder / "nodes.jsonl", evidence.nodes)
     (folder / "horizon").write_text(str(evidence.horizon))
+    (folder / "timeout").write_text(str(evidence.timeout))
 
 
 def load(folder: Path) -> Evidence:
@@ -28,6 +31,9 @@ def load(folder: Path) -> Evidence:
         records=tuple(Record(**one) for one in _read(folder / "records.jsonl")),
         outages=tuple(Outage(**one) for one in _read(folder / "outages.jsonl")),
         horizon=int((folder / "horizon").read_text()),
+        freezes=tuple(Freeze(**one) for one in _read(folder / "freezes.jsonl")),
+        nodes=tuple(NodeRow(**one) for one in _read(folder / "nodes.jsonl")),
+        timeout=int((folder / "timeout").read_text()),
     )
 
 
@@ -41,7 +47,7 @@ def _command(one: dict[str, Any]) -> Command:
     return Command(**one | {"action": Action(one["action"]), "cadence": cadence})
 
 
-def _write(path: Path, values: Iterable[Story | Arrival | Record | Outage]) -> None:
+def _write(path: Path, values: Iterable[Story | Arrival | Record | Outage | Freeze | NodeRow]) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(value)) + "\n" for value in values)
 

@@ -5,14 +5,13 @@ Each rule is a function from the case of one job to the violations it finds. No 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
 
-from tests.crash.evidence import MILLISECOND, SECOND, Action, Arrival, Evidence, Record, Story
-from tests.crash.plan import Regime, oldest_revision, plan_of, regimes_of
+from tests.crash import excuses
+from tests.crash.case import Case, Violation, cases
+from tests.crash.evidence import MILLISECOND, SECOND, Action, Evidence, Record
+from tests.crash.plan import oldest_revision
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "lost", "skipped"})
 MAX_RESCUES = 5
@@ -22,99 +21,11 @@ EARLY = 1 * MILLISECOND
 GROUNDS = {"paused": Action.PAUSE, "deleted": Action.DELETE, "edited": Action.EDIT}
 """A reason of skipping that only an order can give."""
 
-BACKLOG = 30 * SECOND
-"""How much later than an occurrence an order may come and still find it not run, at the least: an outage and catching
-up with it. Where requests arrived later than that after their instant, it is as long as the latest of them."""
-
 LOOK_AHEAD = 2 * SECOND
 """An order may skip what was planned before it, up to the engine's look-ahead after it."""
 
 OVERTAKEN = 5 * SECOND
 """What runs this soon after an order that forbids it is called overtaken, and later than that unplanned."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A broken promise: which rule, which job, which occurrence (0: none in particular), and the evidence."""
-
-    rule: str
-    job: str
-    occurrence: int
-    evidence: str
-
-    def __str__(self) -> str:
-        return f"{self.rule}: {self.job} at {self.occurrence}: {self.evidence}"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One job's orders beside its arrivals (in the order in which they came) and its history."""
-
-    story: Story
-    arrivals: tuple[Arrival, ...]
-    records: tuple[Record, ...]
-    horizon: int
-    backlog: int = BACKLOG
-
-    @cached_property
-    def regimes(self) -> tuple[Regime, ...]:
-        return regimes_of(self.story, self.horizon)
-
-    @cached_property
-    def plan(self) -> dict[int, bool]:
-        """Every occurrence there may be; the value says whether it is required."""
-        return plan_of(self.regimes, self.story.created_at, self.horizon)
-
-    @cached_property
-    def instants(self) -> list[int]:
-        return list(self.plan)
-
-    @cached_property
-    def by_occurrence(self) -> dict[int, list[Record]]:
-        """The rows of the schedule, under each occurrence of the plan (or the nominal instant) they speak of."""
-        rows: dict[int, list[Record]] = defaultdict(list)
-        for record in self.records:
-            if record.trigger == "schedule":
-                for instant in {record.scheduled_for, *self.planned_between(record.first, record.last)}:
-                    rows[instant].append(record)
-        return rows
-
-    @cached_property
-    def arrived(self) -> dict[int, list[Arrival]]:
-        """The arrivals under each nominal instant."""
-        found: dict[int, list[Arrival]] = defaultdict(list)
-        for arrival in self.arrivals:
-            found[arrival.scheduled_at].append(arrival)
-        return found
-
-    @cached_property
-    def by_key(self) -> dict[str, list[Arrival]]:
-        found: dict[str, list[Arrival]] = defaultdict(list)
-        for arrival in self.arrivals:
-            found[arrival.key].append(arrival)
-        return found
-
-    def planned_between(self, first: int, last: int) -> list[int]:
-        return self.instants[bisect_left(self.instants, first) : bisect_right(self.instants, last)]
-
-    def accuse(self, rule: str, occurrence: int, evidence: str) -> Violation:
-        return Violation(rule, f"{self.story.name} ({self.story.id})", occurrence, evidence)
-
-
-def cases(evidence: Evidence) -> list[Case]:
-    """One case for each job."""
-    arrivals: dict[str, list[Arrival]] = defaultdict(list)
-    records: dict[str, list[Record]] = defaultdict(list)
-    for arrival in sorted(evidence.arrivals, key=lambda one: one.at):
-        arrivals[arrival.job_id].append(arrival)
-    for record in evidence.records:
-        records[record.job_id].append(record)
-    latest = max((one.at - one.fire_at for one in evidence.arrivals), default=0)
-    backlog = max(BACKLOG, latest + SECOND)
-    return [
-        Case(story, tuple(arrivals[story.id]), tuple(records[story.id]), evidence.horizon, backlog)
-        for story in evidence.stories
-    ]
 
 
 def audit(evidence: Evidence) -> list[Violation]:
@@ -126,7 +37,7 @@ def audit(evidence: Evidence) -> list[Violation]:
     for case in cases(evidence):
         for rule in RULES:
             found.extend(rule(case))
-    return found
+    return [*found, *excuses.unnoticed(evidence)]
 
 
 def created_between(case: Case) -> Iterator[Violation]:
@@ -323,4 +234,8 @@ RULES: tuple[Callable[[Case], Iterator[Violation]], ...] = (
     miscounted,
     contradicted,
     run_now,
+    excuses.late,
+    excuses.causeless,
+    excuses.stale,
+    excuses.overwritten,
 )

@@ -97,7 +97,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of the history. `trigger` and `state` are the words in the database."""
+    """One row of the history. `trigger` and `state` are the words in the database, `node` the last that had it."""
 
     job_id: str
     scheduled_for: int
@@ -109,6 +109,8 @@ class Record:
     skip_from: int | None = None
     skip_to: int | None = None
     skip_count: int | None = None
+    finished_at: int | None = None
+    node: int | None = None
 
     @property
     def first(self) -> int:
@@ -125,20 +127,64 @@ class Record:
         return self.state == "skipped"
 
 
+DEADLY = frozenset({"kill", "stop", "restart", "drop", "overdue"})
+"""Kinds of outage after which others may take a node for dead: its work in hand is rescued, sent again, or lost where
+it may be sent only once. A database that is locked or full makes work late, and does nothing else to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A stretch in which a node was down or had only just come back."""
+    """A stretch in which something was wrong on purpose, or had only just come right. `kind` is that of a fault, or
+    "start" and "leave" for what happens in order; a leave that took longer than a server waits for answers is
+    "overdue": it gives up what it has in hand like a dead node.
+    """
 
     begin: int
     end: int
+    kind: str = "kill"
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A process that stood still (SIGSTOP) from `begin` to `end`.
+
+    `watched` says that another node was there to notice, all the time, and that the frozen one held no lock of the
+    database that would have kept it from acting on that.
+    """
+
+    pid: int
+    begin: int
+    end: int
+    watched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRow:
+    """What the database says of a node. One process may have been several, one after the other."""
+
+    key: int
+    pid: int
+    state: str
+    started_at: int
+    stopped_at: int | None
+
+    @property
+    def was_condemned(self) -> bool:
+        """Whether others declared it dead."""
+        return self.state in ("dead", "gone")
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything the audit is given. Nothing after `horizon` is judged."""
+    """Everything the audit is given. Nothing after `horizon` is judged; `timeout` is after how long a silence (µs) a
+    node is dead.
+    """
 
     stories: tuple[Story, ...]
     arrivals: tuple[Arrival, ...]
     records: tuple[Record, ...]
     outages: tuple[Outage, ...]
     horizon: int
+    freezes: tuple[Freeze, ...] = ()
+    nodes: tuple[NodeRow, ...] = ()
+    timeout: int = 15 * SECOND

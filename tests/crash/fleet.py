@@ -7,24 +7,33 @@ import time
 from pathlib import Path
 
 from tests.crash.client import Answer, NotReached, call
-from tests.crash.evidence import SECOND, Outage
+from tests.crash.evidence import SECOND, Freeze, Outage
 from tests.crash.processes import START_SECONDS, Child, Unexpected, now, start_server
+from tests.crash.stores import Store
 
-SETTLING = 2 * SECOND
-"""How long after a start its effects (a rescue, a catch-up) are not yet the usual running."""
+SETTLING = {"sqlite": 2 * SECOND, "postgresql": 8 * SECOND}
+"""How long after a start its effects (a rescue, a catch-up) are not yet the usual running. On PostgreSQL a lock that is
+free is believed after 3 s, and a node that lost its own begins anew."""
+
+
+DRAIN = 10 * SECOND
+"""How long a server that stops waits for answers, unless it is told otherwise."""
 
 
 class Fleet:
     """So many servers on one database. The thread that kills owns it; others only ask for a server that is up."""
 
-    def __init__(self, size: int, database_url: str, folder: Path) -> None:
-        self.database_url = database_url
+    def __init__(self, size: int, store: Store, folder: Path, timeout_s: float) -> None:
+        self.database_url = store.url
+        self.timeout_s = timeout_s
+        self.settling = SETTLING[store.name]
         self.folder = folder
         self.kills = 0
         self.starts = 0
         self.start_seconds: list[float] = []
         self.outages: list[Outage] = []
-        self.down_since: dict[int, int] = {}
+        self.freezes: list[Freeze] = []
+        self.down_since: dict[int, tuple[int, str]] = {}
         self.nodes: list[Child | None] = [None] * size
         self._change = threading.Condition()
 
@@ -33,7 +42,7 @@ class Fleet:
         self.starts += 1
         name = f"server-{place}-{self.starts}"
         with self._change:
-            self.nodes[place] = start_server(name, self.database_url, self.folder / f"{name}.log")
+            self.nodes[place] = start_server(name, self.database_url, self.folder / f"{name}.log", self.timeout_s)
 
     def wait_until_up(self, place: int) -> None:
         """Until the server of a place listens; then the outage of that place is over."""
@@ -41,7 +50,8 @@ class Fleet:
         node.wait_until_up()
         assert node.listening_at is not None
         self.start_seconds.append((node.listening_at - node.started_at) / SECOND)
-        self.outages.append(Outage(self.down_since.pop(place, node.started_at), node.listening_at + SETTLING))
+        since, kind = self.down_since.pop(place, (node.started_at, "start"))
+        self.outages.append(Outage(since, node.listening_at + self.settling, kind))
         with self._change:
             self._change.notify_all()
 
@@ -49,16 +59,39 @@ class Fleet:
         """SIGKILL the server of a place."""
         node = self._node(place)
         self.check()
-        self.down_since.setdefault(place, now())
+        since, _ = self.down_since.get(place, (now(), ""))
+        self.down_since[place] = (since, "kill")
         self.kills += 1
         node.kill()
+
+    def freeze(self, place: int) -> None:
+        """SIGSTOP the server of a place. Until `thaw` nobody is to ask it anything."""
+        node = self._node(place)
+        self.check()
+        node.freeze()
+
+    def thaw(self, place: int) -> None:
+        """SIGCONT it."""
+        self._node(place).thaw()
+        with self._change:
+            self._change.notify_all()
+
+    def pids(self) -> dict[int, int]:
+        """The processes that live, by their places."""
+        living = ((place, node) for place, node in enumerate(self.nodes) if node is not None)
+        return {place: node.pid for place, node in living if not node.was_ended}
+
+    def healths(self) -> list[Answer]:
+        """What each server that is up says of its health."""
+        return [call(url, "GET", "/api/health") for url in self._urls()]
 
     def stop(self, place: int) -> None:
         """SIGTERM it; it must leave with 0."""
         node = self._node(place)
         self.check()
-        self.down_since.setdefault(place, now())
+        since = now()
         code = node.stop()
+        self.down_since.setdefault(place, (since, "leave" if now() - since < DRAIN else "overdue"))
         if code != 0:
             raise Unexpected(f"{node.name} exited with {code} on SIGTERM; see {node.log}")
 

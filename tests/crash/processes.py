@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -15,7 +16,7 @@ LISTENING = "listening on "
 START_SECONDS = 60.0
 """Far more than a start takes on a busy machine; a deadline, not a wait."""
 
-STOP_SECONDS = 45.0
+STOP_SECONDS = 90.0
 
 
 def now() -> int:
@@ -30,18 +31,21 @@ class Unexpected(Exception):
 class Child:
     """One process of ours. Its output goes to a file; the line that says where it listens is the sign that it is up."""
 
-    def __init__(self, name: str, module: str, arguments: Iterable[str], log: Path) -> None:
+    def __init__(
+        self, name: str, module: str, arguments: Iterable[str], log: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.log = log
         self.started_at = now()
         self.listening_at: int | None = None
         self.url = ""
         self.was_ended = False
+        self.is_frozen = False
         self._up = threading.Event()
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=CHECKOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -52,9 +56,13 @@ class Child:
         self._reader.start()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def is_up(self) -> bool:
-        """Whether it listens, and nobody ended it."""
-        return self._up.is_set() and bool(self.url) and not self.was_ended
+        """Whether it listens, and nobody ended it or keeps it from running."""
+        return self._up.is_set() and bool(self.url) and not self.was_ended and not self.is_frozen
 
     @property
     def died(self) -> bool:
@@ -67,6 +75,16 @@ class Child:
             raise Unexpected(f"{self.name} did not listen within {START_SECONDS:.0f} s; see {self.log}")
         if not self.url and not self.was_ended:
             raise Unexpected(f"{self.name} ended with {self._process.wait()} before it listened; see {self.log}")
+
+    def freeze(self) -> None:
+        """SIGSTOP: it does nothing at all until `thaw`, and does not know it."""
+        self.is_frozen = True
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
+        self.is_frozen = False
 
     def kill(self) -> None:
         """SIGKILL: no goodbye."""
@@ -103,10 +121,10 @@ class Child:
         self._up.set()  # nobody is to wait for a process that is gone
 
 
-def start_server(name: str, database_url: str, log: Path) -> Child:
-    """The real program, headless, on a free port of loopback."""
+def start_server(name: str, database_url: str, log: Path, timeout_s: float) -> Child:
+    """The real program, headless, on a free port of loopback; others take it for dead after `timeout_s` of silence."""
     arguments = ["--serve", "--host", "127.0.0.1", "--port", "0", "--db", database_url]
-    return Child(name, "tui_scheduler", arguments, log)
+    return Child(name, "tui_scheduler", arguments, log, {"TUI_SCHEDULER_NODE_TIMEOUT_S": str(timeout_s)})
 
 
 def start_receiver(log: Path, output: Path) -> Child:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.crash.audit import Violation
+from tests.crash.case import Violation
 from tests.crash.tally import Tally, by_rule, percentile
 from tests.crash.trial import Result
 
@@ -24,6 +24,7 @@ def table(result: Result, tally: Tally, violations: list[Violation]) -> Iterator
     yield f"--- {terms.database}, {terms.nodes} server(s), seed {terms.seed}, {result.seconds:.0f} s"
     rows: list[tuple[str, object]] = [
         ("kills / starts", f"{result.kills} / {result.starts} (start {_median(result.start_seconds):.1f} s)"),
+        ("other faults", _counts({kind: count for kind, count in result.faults.items() if kind != "kill"})),
         ("orders given / without an answer", f"{result.orders} / {result.unanswered}"),
         ("planned", tally.planned),
         ("executed", f"{tally.executed} (+ {tally.retries} retries; {tally.arrivals} arrivals)"),

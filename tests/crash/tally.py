@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from tests.crash.audit import Case, Violation, cases
-from tests.crash.evidence import Arrival, Evidence, Outage, Record
+from tests.crash.case import Case, Stretches, Violation, cases
+from tests.crash.evidence import Arrival, Evidence, Record
 
 
 @dataclass(frozen=True)
@@ -108,24 +107,6 @@ def drift(evidence: Evidence) -> Drift:
         is_disturbed = near.cover(arrival.fire_at) or (arrival.job_id, arrival.scheduled_at) in rescued
         (hit if is_disturbed else calm).append(arrival.at - arrival.fire_at)
     return Drift(tuple(sorted(calm)), tuple(sorted(hit)))
-
-
-class Stretches:
-    """Outages, merged, so that asking whether one covers an instant is one search."""
-
-    def __init__(self, outages: Iterable[Outage]) -> None:
-        self.begins: list[int] = []
-        self.ends: list[int] = []
-        for outage in sorted(outages, key=lambda one: one.begin):
-            if self.ends and outage.begin <= self.ends[-1]:
-                self.ends[-1] = max(self.ends[-1], outage.end)
-            else:
-                self.begins.append(outage.begin)
-                self.ends.append(outage.end)
-
-    def cover(self, instant: int) -> bool:
-        place = bisect_right(self.begins, instant) - 1
-        return place >= 0 and instant <= self.ends[place]
 
 
 def percentile(ordered: tuple[int, ...], share: float) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,40 +9,47 @@ from pathlib import Path
 
 from benchmarks.arrivals import read_log
 from tests.crash.evidence import SECOND, Arrival, Evidence
+from tests.crash.faults import Faults
 from tests.crash.fleet import Fleet
 from tests.crash.load import recipes
 from tests.crash.plan import GRACE
 from tests.crash.processes import Child, Unexpected, now, start_receiver
-from tests.crash.stores import Store, created, next_fire, records, unfinished
+from tests.crash.stores import Store, created, next_fire, nodes, records, unfinished
 from tests.crash.writer import Writer
 
 CATCH_UP_SECONDS = 90.0
 FINISH_SECONDS = 90.0
 POLL_SECONDS = 0.1
-AIM_SECONDS = 0.02
-"""How near to a full second the aimed kills are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a trial is to be. `longest_pause` and `longest_life` bound the random waits, in seconds."""
+    """What a trial is to be: so many kills, each of the other `faults` so many times, for no longer than `most`.
+
+    `longest_pause` and `longest_life` bound the random waits; they, `timeout` (after which silence a node is dead) and
+    `most` are seconds.
+    """
 
     database: str
     kills: int
     seed: int
     jobs: int = 200
     nodes: int = 1
+    faults: tuple[str, ...] = ()
     longest_pause: float = 3.0
     longest_life: float = 4.0
+    timeout: float = 6.0
+    most: float = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a trial brought: the evidence, and what the harness saw itself."""
+    """What a trial brought: the evidence, and what the harness saw itself. `faults` counts acts by their kind."""
 
     terms: Terms
     evidence: Evidence
     kills: int
+    faults: dict[str, int]
     starts: int
     start_seconds: tuple[float, ...]
     orders: int
@@ -57,13 +63,17 @@ def run(terms: Terms, store: Store, folder: Path, say: Callable[[str], None]) ->
     """Carry it out. A trial that cannot be brought to its end is a failure, and its evidence is judged as it is."""
     began = time.monotonic()
     receiver = start_receiver(folder / "arrivals.log", folder / "receiver.log")
-    fleet = Fleet(terms.nodes, store.url, folder)
+    fleet = Fleet(terms.nodes, store, folder, terms.timeout)
+    faults = Faults(
+        fleet, store, terms.seed, longest_pause=terms.longest_pause, longest_life=terms.longest_life, say=say
+    )
     try:
         writer = Writer(fleet, receiver.url, terms.seed + 1)
-        say(f"{terms.jobs} jobs on {terms.nodes} server(s), {store.name}; {terms.kills} kills, seed {terms.seed}")
+        others = f" and {', '.join(sorted(terms.faults))}" if terms.faults else ""
+        say(f"{terms.jobs} jobs, {terms.nodes} server(s), {store.name}: {terms.kills} kills{others}; seed {terms.seed}")
         failure = None
         try:
-            perform(terms, fleet, writer, store, say)
+            perform(terms, fleet, writer, store, faults)
         except Unexpected as unexpected:
             failure = str(unexpected)
             fleet.end()
@@ -73,6 +83,7 @@ def run(terms: Terms, store: Store, folder: Path, say: Callable[[str], None]) ->
             terms=terms,
             evidence=gather(writer, fleet, store, folder, horizon),
             kills=fleet.kills,
+            faults=dict(faults.done),
             starts=fleet.starts,
             start_seconds=tuple(fleet.start_seconds),
             orders=sum(len(entry.orders) for entry in writer.entries),
@@ -86,11 +97,11 @@ def run(terms: Terms, store: Store, folder: Path, say: Callable[[str], None]) ->
         end(receiver)
 
 
-def perform(terms: Terms, fleet: Fleet, writer: Writer, store: Store, say: Callable[[str], None]) -> None:
+def perform(terms: Terms, fleet: Fleet, writer: Writer, store: Store, faults: Faults) -> None:
     """The acts of a trial. Raises `Unexpected` when a process or the API does what it never should."""
     begin(terms, fleet, writer)
     try:
-        Killer(terms, fleet, say).work()
+        faults.work(terms.kills, list(terms.faults), time.monotonic() + terms.most)
     finally:
         writer.stop()
     restart_in_order(fleet)
@@ -105,45 +116,6 @@ def begin(terms: Terms, fleet: Fleet, writer: Writer) -> None:
         fleet.wait_until_up(place)
     writer.create_all(recipes(terms.jobs))
     writer.start()
-
-
-class Killer:
-    """Kills one server at a time, at moments drawn from the seed, and starts it again."""
-
-    def __init__(self, terms: Terms, fleet: Fleet, say: Callable[[str], None]) -> None:
-        self.terms = terms
-        self.fleet = fleet
-        self.say = say
-        self.random = random.Random(terms.seed)
-
-    def work(self) -> None:
-        for number in range(1, self.terms.kills + 1):
-            place = self.random.randrange(self.terms.nodes)
-            how = self._await_moment(place)
-            self.fleet.kill(place)
-            pause = self.random.uniform(0, self.terms.longest_pause)
-            self.say(f"kill {number}/{self.terms.kills} of server {place} {how}; back in {pause:.2f} s")
-            time.sleep(pause)  # being down is what is tested
-            self.fleet.start(place)
-            if self.random.random() < 0.15 and number < self.terms.kills:
-                self._kill_while_starting(place)
-            self.fleet.wait_until_up(place)
-
-    def _await_moment(self, place: int) -> str:
-        """Let the server live for a while. The moment itself is random, so there is no signal to wait for."""
-        time.sleep(self.random.uniform(0.2, self.terms.longest_life))
-        if self.random.random() < 0.6:
-            return "at some moment"
-        aim = self.random.uniform(-AIM_SECONDS, AIM_SECONDS)
-        time.sleep(1 - time.time() % 1 + aim if time.time() % 1 + aim < 1 else 0)
-        return f"{aim * 1_000:+.0f} ms from a second"
-
-    def _kill_while_starting(self, place: int) -> None:
-        """One more, into the migration check, the rescue, the first claim: it has not said that it listens."""
-        time.sleep(self.random.uniform(0.1, 1.5))
-        self.fleet.kill(place)
-        self.say(f"  and once more while server {place} was starting")
-        self.fleet.start(place)
 
 
 def restart_in_order(fleet: Fleet) -> None:
@@ -188,6 +160,9 @@ def gather(writer: Writer, fleet: Fleet, store: Store, folder: Path, horizon: in
         records=records(store),
         outages=tuple(fleet.outages),
         horizon=horizon,
+        freezes=tuple(fleet.freezes),
+        nodes=nodes(store),
+        timeout=round(fleet.timeout_s * SECOND),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -28,6 +29,7 @@ PAUSED_WEIGHTS = {Action.EDIT: 1, Action.RESUME: 4, Action.RUN: 1, Action.DELETE
 UNAVAILABLE = 503
 """The store did not answer the server: as good as no answer."""
 
+PAUSE_SECONDS = 0.2
 MEAN_PAUSE_SECONDS = 0.12
 
 
@@ -145,6 +147,7 @@ class Writer:
             raise
         self.answers[answer.status] += 1
         if answer.status == UNAVAILABLE:
+            time.sleep(PAUSE_SECONDS)  # a user's script that is told to come back later does
             raise Unanswered(answer.sent_at, f"{method} {path}: {answer.body}")
         return answer
 

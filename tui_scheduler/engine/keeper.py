@@ -8,6 +8,7 @@ from tui_scheduler.domain.errors import StoreUnavailable
 from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.liveness import Sighting, is_stale, sight
 from tui_scheduler.engine.node import Node
+from tui_scheduler.engine.trouble import LONGEST_WAIT_S
 from tui_scheduler.engine.world import Alert, Lock
 from tui_scheduler.store.nodes import NodeFenced, Pulse
 from tui_scheduler.store.rescues import Lost
@@ -31,6 +32,8 @@ class Keeper:
         self._node = node
         self._world = node.world
         self._sightings: dict[int, Sighting] = {}
+        # Others that are back sooner must not take this node for dead because it waits for its next try.
+        self._longest_wait_s = min(self._world.options.stale_after_s / 4, LONGEST_WAIT_S)
 
     async def beat(self) -> None:
         """One heartbeat now, and a look at which jobs fail. Raises `NodeFenced` when others have declared this node
@@ -56,7 +59,7 @@ class Keeper:
                 await self._show_long_sends()
                 self._node.trouble.over("heartbeat")
             except StoreUnavailable as unavailable:
-                await self._node.trouble.wait("heartbeat", unavailable)
+                await self._node.trouble.wait("heartbeat", unavailable, self._longest_wait_s)
 
     async def keep_watch(self) -> None:
         """Look at the other nodes about as often as they beat; rescue the work of those that are dead."""

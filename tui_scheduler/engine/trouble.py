@@ -9,7 +9,7 @@ import trio
 from tui_scheduler.domain.errors import StoreUnavailable
 
 _FIRST_WAIT_S = 0.1
-_LONGEST_WAIT_S = 5.0
+LONGEST_WAIT_S = 5.0
 
 
 class Trouble:
@@ -25,13 +25,13 @@ class Trouble:
         """One sentence each; empty when all is well."""
         return tuple(f"{activity}: {reason}" for activity, reason in self._reasons.items())
 
-    async def wait(self, activity: str, unavailable: StoreUnavailable) -> None:
-        """Note that `activity` cannot go on now, and sleep: 0.1 s at first, up to 5 s."""
+    async def wait(self, activity: str, unavailable: StoreUnavailable, longest_s: float = LONGEST_WAIT_S) -> None:
+        """Note that `activity` cannot go on now, and sleep: 0.1 s at first, up to `longest_s`."""
         if activity not in self._reasons:
             self._log("store_unavailable", activity=activity, reason=str(unavailable))
         self._reasons[activity] = str(unavailable)
         pause = self._waits.get(activity, _FIRST_WAIT_S)
-        self._waits[activity] = min(pause * 2, _LONGEST_WAIT_S)
+        self._waits[activity] = min(pause * 2, longest_s)
         await trio.sleep(pause)
 
     def over(self, activity: str) -> None:
