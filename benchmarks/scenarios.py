@@ -150,15 +150,27 @@ CPU_REACH_US = 200
 """Per firing, all in, with 2 million rows of history."""
 
 LIGHT = Scenario("light", Shape.SPREAD, 100)
+CARRIED = 6_000
+"""Firings a second, where nothing was measured before."""
+TWICE = Scenario("overload", Shape.OVERLOAD, 2 * CARRIED)
+"""Twice what was carried: see `doubled`."""
 MOST = 2_000_000
-NAMES = f"light|{'|'.join(f'{shape}:N' for shape in Shape)}"
+NAMES = f"light|overload|{'|'.join(f'{shape}:N' for shape in Shape)}"
 
 
 def parse(text: str) -> Scenario:
-    """`light`, `herd:3000`, `idle:1000000` and so on. Raises ValueError for anything else."""
+    """`light`, `herd:3000`, `idle:1000000`, `overload` and so on. Raises ValueError for anything else."""
     if text == LIGHT.name:
         return LIGHT
+    if text == TWICE.name:
+        return TWICE
     shape, _, count = text.partition(":")
     if not count.replace("_", "").isdigit() or not 0 < int(count) <= MOST:
         raise ValueError(f"{text!r}: a scenario is one of {NAMES}, N up to {MOST:,}")
     return Scenario(f"{Shape(shape)}:{int(count)}", Shape(shape), int(count))
+
+
+def doubled(carried: float) -> Scenario:
+    """An overload of twice that many firings a second."""
+    count = max(2, round(2 * carried / 1_000) * 1_000)
+    return Scenario(f"{Shape.OVERLOAD}:{count}", Shape.OVERLOAD, count)

@@ -11,7 +11,8 @@ from benchmarks.__main__ import SMOKE_TERMS, chosen, parse
 from benchmarks.figures import FIGURES
 from benchmarks.limits import requests_a_second
 from benchmarks.profile import Place, read_samples, tables
-from benchmarks.scenarios import Shape
+from benchmarks.scenarios import TWICE, Shape, doubled
+from benchmarks.scenarios import parse as parse_scenario
 from benchmarks.subjects import Terms
 
 
@@ -73,3 +74,9 @@ def test_a_sample_belongs_to_the_innermost_function_of_ours() -> None:
     told = tables(samples).splitlines()
     assert told[0].startswith("100 samples")
     assert sum(line.split()[:1] == ["30.0%"] and "store/claims" in line for line in told) == 2
+
+
+def test_an_overload_is_twice_what_was_carried() -> None:
+    assert doubled(9_876.5).name == "overload:20000"
+    assert doubled(4_100).count == 8_000
+    assert (parse_scenario("overload"), parse_scenario("overload").count) == (TWICE, 12_000)
