@@ -32,7 +32,8 @@ READS = ("/api/jobs?limit=20", "/api/jobs/{job}", "/api/jobs/{job}/executions?li
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request: when it was to be made (µs since the epoch), how long until it was answered whole (µs), with what
-    status (0: not at all), and, of the metrics, what they said of lateness."""
+    status (0: not at all), and, of the metrics, what they said of lateness. `unwell`: health was asked for, and says
+    that there is trouble, which is no error of the API."""
 
     at: int
     took: int
@@ -40,6 +41,7 @@ class Asked:
     writes: bool
     late: int | None = None
     oldest_late: str | None = None
+    unwell: bool = False
 
 
 class Client:
@@ -66,7 +68,8 @@ class Client:
             status = 0
         shown = said if isinstance(said, dict) and "oldestLate" in said else {}
         took = time.time_ns() // 1_000 - at
-        self.asked.append(Asked(at, took, status, writes, shown.get("late"), shown.get("oldestLate")))
+        unwell = status == 503 and isinstance(said, dict) and "reasons" in said
+        self.asked.append(Asked(at, took, status, writes, shown.get("late"), shown.get("oldestLate"), unwell))
 
     async def _read(self, number: int) -> tuple[int, Any]:
         return await self._request("GET", READS[number % len(READS)].format(job=self._job))
