@@ -8,7 +8,14 @@ import pytest
 
 from tests.end_to_end.programs import CHECKOUT
 
-DOCUMENTS = ["README.md", "CHANGELOG.md", "docs/architecture.md", "docs/performance.md", "docs/themes.md"]
+DOCUMENTS = [
+    "README.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/performance.md",
+    "docs/reliability.md",
+    "docs/themes.md",
+]
 FOLDERS = ("", "tui_scheduler/", "docs/")
 
 
