@@ -23,6 +23,13 @@ from tui_scheduler.worker_process import WorkerProcess, how_it_ended
 LONG = 60
 DIES = 'import sys; sys.stdin.readline(); print("[\\"begun\\"]", flush=True); sys.exit(3)'
 HANGS = 'import sys, time; sys.stdin.readline(); print("[\\"begun\\"]", flush=True); time.sleep(600)'
+SAYS_WHY = """
+import sys
+sys.stdin.readline()
+print("careful", file=sys.stderr, flush=True)
+print('["begun"]\\n["state", "claiming: the disk is full"]\\n["alert", "all is said"]', flush=True)
+sys.stdin.read()
+"""
 IS_SILENT = "import time; time.sleep(600)"
 
 
@@ -124,6 +131,27 @@ def test_one_that_keeps_dying_is_started_again_at_once_and_then_after_growing_pa
     assert time.monotonic() - began < LONG, "a stop does not wait for the next start"
     ends = [line.partition("; ")[2] for line in console.lines if line.startswith("worker 1: process")]
     assert ends[:2] == ["started again", "started again in 0.5 s, after 2 deaths in a row"]
+
+
+def test_what_keeps_workers_from_their_work_and_what_they_log_is_told(
+    settings: Settings, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plays(SAYS_WHY, monkeypatch)
+    with at_work(settings, console) as team:
+        console.wait_for(
+            lambda lines: sorted(lines) == [*["all is said"] * 2, "worker 1: careful", "worker 2: careful"]
+        )
+        assert team.trouble() == "workers 1, 2: claiming: the disk is full"
+        monkeypatch.setattr(crew, "SILENT_S", 0.0)
+        assert "has said nothing for" in (team.trouble() or "")
+
+
+def test_one_that_cannot_be_started_at_all_is_told(
+    settings: Settings, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_process, "COMMAND", ["/no/such/program"])
+    with pytest.raises(WorkerFailed, match=r"^worker \d: cannot be started: no such file or directory"):
+        Crew(settings, console.say).start()
 
 
 def test_one_that_is_killed_is_told_until_another_is_in_its_place(settings: Settings, console: Console) -> None:

@@ -20,6 +20,7 @@ from tui_scheduler.domain.errors import SchedulerError
 from tui_scheduler.domain.execution import Outcome
 from tui_scheduler.domain.job import JobSpec
 from tui_scheduler.domain.restarts import Deaths
+from tui_scheduler.engine.limits import raise_file_limit
 from tui_scheduler.engine.trial_thread import TrialThread
 from tui_scheduler.hosting import FLUSH_S
 from tui_scheduler.settings import Settings, hand_over
@@ -53,6 +54,7 @@ class Crew:
         return f"{len(self._workers)} worker processes"
 
     def start(self) -> None:
+        raise_file_limit()  # for the API; each worker does it for itself
         for worker in self._workers:
             worker.start()
         for _ in self._workers:
@@ -167,14 +169,12 @@ class _Worker:
 
     def _look_after(self) -> None:
         deaths = Deaths()
-        while (process := self._next()) is not None:
+        while not self._stopping.is_set():
             began_at = time.monotonic()
-            code = process.listen(self._hear, self._show)
+            how = self._live()
             self.is_up = False
             if self._stopping.is_set():
                 return
-            end = f"ended: {self._last_words}" if self._last_words else how_it_ended(code)
-            how = f"process {process.pid} {end}"
             if not self._has_begun:
                 self._news.put(self._last_words or f"worker {self.number}: {how} before it had begun")
                 return
@@ -182,13 +182,19 @@ class _Worker:
             self._mourn(how, deaths)
             self._stopping.wait(deaths.pause_s)
 
-    def _next(self) -> WorkerProcess | None:
+    def _live(self) -> str:
+        """One process, from its start to its end; how that came, as the rest of a sentence."""
+        self._last_words = ""
         with self._guard:
             if self._stopping.is_set():
-                return None
-            self._last_words = ""
-            self._process = WorkerProcess(self._orders)
-            return self._process
+                return ""
+            try:
+                self._process = WorkerProcess(self._orders)
+            except OSError as error:
+                return f"cannot be started: {(error.strerror or 'unknown error').lower()}"
+        code = self._process.listen(self._hear, self._show)
+        end = f"ended: {self._last_words}" if self._last_words else how_it_ended(code)
+        return f"process {self._process.pid} {end}"
 
     def _mourn(self, how: str, deaths: Deaths) -> None:
         pause, times = deaths.pause_s, deaths.in_a_row

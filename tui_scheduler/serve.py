@@ -47,7 +47,8 @@ def serve(settings: Settings) -> int:
             _stop_on_signals(server, engines)
             engines.start()
             try:
-                server.run(sockets=[listener])
+                if not server.should_exit:  # while it started
+                    server.run(sockets=[listener])
             finally:
                 engines.stop()
             return _exit_code(engines)

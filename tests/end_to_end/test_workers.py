@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,13 @@ import pytest
 
 from tests import postgres, sqlite
 from tests.end_to_end.programs import (
+    CHECKOUT,
     FAR_OFF,
+    PATIENCE_S,
     SECOND,
     Server,
     assert_none_missing,
+    environment,
     now,
     reaches,
     seconds_of,
@@ -51,6 +55,11 @@ def is_gone(pid: int) -> bool:
     return state.strip() == "" or state.startswith("Z")
 
 
+def children_of(pid: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(pid)], check=False, capture_output=True, text=True).stdout
+    return [int(each) for each in found.split()]
+
+
 def is_well(one: Server, workers: int) -> bool:
     answer = one.api.get("/api/health")
     return answer.status_code == 200 and answer.json()["details"]["workers"] == f"{workers} of {workers} up"
@@ -68,6 +77,10 @@ def test_two_workers_share_the_work_and_one_that_is_killed_is_replaced_and_nothi
         until(lambda: min(living(one).values()) > 0, "both of them fire")
         first, second = sorted(living(one))
         assert one.process.pid not in (first, second)
+        shown = subprocess.run(
+            ["ps", "-o", "args=", "-p", f"{first},{second}"], check=True, capture_output=True, text=True
+        )
+        assert url not in shown.stdout, "a password may stand in it"
         hanging = one.create(receiver.url("/hang"), FAR_OFF)
         key = one.run_now(hanging)
         receiver.wait_for(lambda arrivals: any(each.key == key for each in arrivals), "the one that hangs")
@@ -131,13 +144,11 @@ def test_ctrl_c_in_a_terminal_stops_all_of_them_and_no_worker_complains(tmp_path
     url = sqlite.clean_file(tmp_path)
     with terminal(["--serve", "--port", "0", "--workers", "2", "--db", url], tmp_path) as shell:
         shell.wait_for("2 worker processes", "listening on")
-        pids = subprocess.run(
-            ["pgrep", "-P", str(shell.process.pid)], check=True, capture_output=True, text=True
-        ).stdout.split()
+        pids = children_of(shell.process.pid)
         assert len(pids) == 2
         shell.press("\x03")
         assert shell.code() == 0
-        assert all(is_gone(int(pid)) for pid in pids)
+        assert all(is_gone(pid) for pid in pids)
         assert "stopping: waiting" in shell.text
         assert "worker" not in shell.text.partition("stopping")[2]
         assert "Traceback" not in shell.text
@@ -154,6 +165,21 @@ def test_what_workers_have_to_say_comes_out_once_and_in_whole_lines(tmp_path: Pa
         alerts = [line for line in one.errors.splitlines() if "ALERT" in line]
         assert len(alerts) == JOBS
         assert all(line.startswith("ALERT ") and line.endswith("Z)") for line in alerts)
+
+
+def test_a_stop_during_the_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    url = sqlite.clean_file(tmp_path)
+    command = [sys.executable, "-m", "tui_scheduler", "--serve", "--port", "0", "--workers", "2", "--db", url]
+    process = subprocess.Popen(
+        command, cwd=CHECKOUT, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: len(children_of(process.pid)) == 2, "there are two")
+    pids = children_of(process.pid)
+    process.terminate()
+    said, errors = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, said) == (0, "")
+    assert "Traceback" not in errors
+    assert all(is_gone(pid) for pid in pids)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
