@@ -188,8 +188,16 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
 
 def _of_the_table(database: Database) -> Iterator[tuple[str, tuple[Any, ...]]]:
     keys = "[1, 2, 3]" if database.kind == "sqlite" else "{1, 2, 3}"
-    for statement in (listing.lines_of, listing.planned_of, listing.extra_of, edits.held_of, bulk.waiting_of):
+    for statement in (
+        listing.lines_of,
+        listing.planned_of,
+        listing.extra_of,
+        edits.held_of,
+        bulk.waiting_of,
+        records.busy_of,
+    ):
         yield statement(database.dialect), (keys,)
+    yield records.mine_of(database.dialect), (keys, 1)
     yield history.extra_of_job(database.dialect), (5, T, 100)
     yield gates.due_of(database.dialect), (T, T, keys)
     yield history.held_of(database.dialect), (T, 10, T, 10, T, T, keys)

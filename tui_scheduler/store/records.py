@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from tui_scheduler.domain.execution import SkipReason, State
 from tui_scheduler.store.admission import is_busy
 from tui_scheduler.store.database import Database
+from tui_scheduler.store.dialects import Dialect
 from tui_scheduler.store.edits import pause_if_active
 from tui_scheduler.store.failing import Failing, count, counts
-from tui_scheduler.store.handover import LOCK_TIMER, free_job
-from tui_scheduler.store.hot import Values, rows, run, run_many
+from tui_scheduler.store.handover import free_job
+from tui_scheduler.store.hot import Values, rows, run_many
 
 # All by primary key (why `state || ''`: see `tables.WAITING`).
 _MINE = "id = ? AND claim_no = ? AND node_id = ? AND state || '' IN ('claimed', 'running')"
@@ -48,6 +49,18 @@ TAKEN = "SELECT id, claim_no FROM execution WHERE node_id = ? AND state IN ('cla
 CANCEL_REQUESTS = """
 SELECT id, claim_no, job_id FROM execution WHERE cancel_requested AND node_id = ? AND state IN ('claimed', 'running')
 """
+
+
+def mine_of(dialect: Dialect) -> str:
+    """Primary key: those of the executions bound as a list that a node has."""
+    mine = "e.id = k.value AND e.node_id = ? AND e.state || '' IN ('claimed', 'running')"
+    return f"SELECT e.id, e.claim_no FROM {dialect.each_value} CROSS JOIN execution AS e WHERE {mine}"  # noqa: S608
+
+
+def busy_of(dialect: Dialect) -> str:
+    """Primary key: what keeps the jobs busy that are bound as a list."""
+    timers = f"{dialect.each_value} CROSS JOIN timer AS t"
+    return f"SELECT t.job_id, t.running_execution_id FROM {timers} WHERE t.job_id = k.value"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +167,16 @@ class RecordStore:
         return [CancelRequest(row.id, row.claim_no, row.job_id) for row in found]
 
     def _finish(self, connection: Connection, node: int, batch: list[Record], concerned: set[int]) -> int:
-        """Write the ends; how many were still this node's to write. Those that count as failures, or end a row of
-        them, one by one: what was no longer ours must not be counted.
+        """Write the ends; how many were still this node's to write. What was no longer ours is not counted as a
+        failure, nor as the end of a row of them.
         """
-        if not concerned:
-            return run_many(connection, FINISH, [_finish_row(r, node) for r in batch])
-        others = [_finish_row(r, node) for r in batch if not counts(r, concerned)]
-        telling = [r for r in batch if counts(r, concerned) and run(connection, FINISH, *_finish_row(r, node))]
-        count(connection, telling)
-        return len(telling) + run_many(connection, FINISH, others)
+        telling = [r for r in batch if counts(r, concerned)]
+        if telling:
+            dialect = self._database.dialect
+            found = rows(connection, mine_of(dialect), dialect.list_value([r.key for r in telling]), node)
+            mine = {(row.id, row.claim_no) for row in found}
+            count(connection, [r for r in telling if (r.key, r.claim_no) in mine])
+        return run_many(connection, FINISH, [_finish_row(r, node) for r in batch])
 
     def _lock(self, connection: Connection, batch: list[Record], concerned: set[int]) -> dict[int, int | None]:
         """Lock the timers that may be written, then the executions; which execution keeps which job busy.
@@ -172,11 +186,11 @@ class RecordStore:
         dialect = self._database.dialect
         running: dict[int, int | None] = {}
         held = {r.job_key for r in batch if r.serial or r.pause_job}
-        if concerned:
+        if held or concerned:
             dialect.lock_timers(connection, held | concerned)
-        for job_key in sorted(held):
-            for timer in rows(connection, LOCK_TIMER + dialect.lock_rows_waiting, job_key):
-                running[job_key] = timer.running_execution_id
+        if held:
+            for timer in rows(connection, busy_of(dialect), dialect.list_value(held)):
+                running[timer.job_id] = timer.running_execution_id
         dialect.lock_executions(connection, [r.key for r in batch])
         return running
 
