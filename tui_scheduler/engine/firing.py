@@ -99,7 +99,7 @@ class Firing:
         """Send everything whose instant has come, as far as this node may act.
 
         The process may be stopped between any two sends, and go on when others have long taken its work: so the
-        monotonic clock is looked at before each of them (0.1 µs).
+        monotonic clock is looked at before each of them, for a fraction of a microsecond.
         """
         ready, fire, clock = self._ready, self._transport.fire, self._clock
         until = min(clock.now(), limit := self._pulse.fire_limit())
