@@ -6,7 +6,7 @@ idle             first on time s  from the process start to the first arrival th
 backlog          caught up s      from the process start to the last arrival that was more than a second late;
                  catching up /s   arrivals a second until then; new p99 ms: of occurrences due meanwhile
 overload         caught up s      the same from the end of the overload; late and oldest as the API showed them
-api, overload    api p50, p99, max ms; api errors
+api, overload    api p50, p99, max ms; api errors; api unwell: how often health told of trouble
 """
 
 from __future__ import annotations
@@ -116,9 +116,10 @@ def answers(seen: Seen) -> Findings:
     if not times:
         return {}
     shares = {"api p50 ms": 0.5, "api p99 ms": 0.99, "api max ms": 1.0}
-    errors = sum(asked.status == 0 or asked.status >= 500 for asked in asked_then)
+    errors = sum((asked.status == 0 or asked.status >= 500) and not asked.unwell for asked in asked_then)
+    unwell = sum(asked.unwell for asked in asked_then)
     spread = {name: percentile(times, share) / MILLISECOND for name, share in shares.items()}
-    return {**spread, "api asked": len(times), "api errors": errors}
+    return {**spread, "api asked": len(times), "api errors": errors, "api unwell": unwell}
 
 
 def is_late(arrival: Arrival, than: int) -> bool:

@@ -86,6 +86,7 @@ def test_an_overload_is_over_when_the_last_late_one_came_and_was_visible_before(
 def test_what_the_api_was_asked_in_the_window_counts_and_no_answer_is_an_error() -> None:
     asked = [Asked(at(second), 1_000 * (second + 1), 200, False) for second in range(10)]
     asked += [Asked(at(11), 60 * SECOND, 0, True), Asked(at(-1), 90 * SECOND, 200, False)]
+    asked += [Asked(at(12), 2_000, 503, False, unwell=True), Asked(at(13), 2_000, 503, False)]
     found = findings(parse("api:200"), seen(asked=asked))
-    assert (found["api asked"], found["api errors"]) == (11, 1)
-    assert (found["api p50 ms"], found["api max ms"]) == (6, 60_000)
+    assert (found["api asked"], found["api errors"], found["api unwell"]) == (13, 2, 1)
+    assert (found["api p50 ms"], found["api max ms"]) == (5, 60_000)
