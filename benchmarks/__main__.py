@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = describe()
     raise_open_files_limit()
     all_cores()  # before this process keeps itself to one
-    pin(cores_for_measuring()[1])
+    if not options.smoke:
+        pin(cores_for_measuring()[1])
     print(report.heading(machine), flush=True)
     try:
         if options.profile:

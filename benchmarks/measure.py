@@ -101,7 +101,8 @@ def nobody(_pid: int) -> Iterator[None]:
 
 def measure(name: str, prepare: Prepare, scenario: Scenario, terms: Terms, watcher: Watcher = nobody) -> Result:
     """Raises `DidNotStart` or `DidNotLast` with what the subject had to say."""
-    subject_core, target_core = (all_cores(),) * 2 if scenario.course.shares_cores else cores_for_measuring()
+    anywhere = scenario.course.shares_cores or terms.quick
+    subject_core, target_core = (all_cores(),) * 2 if anywhere else cores_for_measuring()
     with tempfile.TemporaryDirectory(prefix="tui-scheduler-bench-") as temporary:
         folder = Path(temporary)
         with running_receiver(folder / "arrivals.log", cpu=target_core) as target:
