@@ -30,6 +30,7 @@ def make_engine(database: Database, settings: Settings, alert: Callable[[Alert],
         drain_s=settings.drain_s,
         stale_after_s=settings.node_timeout_s,
         keep_age=int(settings.keep_days * DAY),
+        keep_failed_age=int(max(settings.keep_days, settings.keep_failed_days) * DAY),
         keep_count=settings.keep_per_job,
     )
     return EngineThread(database, options, alert)

@@ -78,7 +78,9 @@ class Settings(BaseSettings):
     keep_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0
     """History older than this is pruned."""
     keep_per_job: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
-    """Scheduled runs of one job beyond this number are pruned, oldest first; manual ones go by age alone."""
+    """Executions of one job beyond this number are pruned, oldest first, whatever made them."""
+    keep_failed_days: Annotated[float, Field(gt=0, le=36_500)] = 90.0
+    """What failed or was lost is kept so long, and never less than `keep_days`."""
     theme: str = ""
     """The terminal UI's; "" is its default. Which there are, only it knows: an unknown one is told there."""
     keys: dict[str, str] = Field(default_factory=dict)

@@ -107,7 +107,7 @@ class DirectMemory:
             self._is_taken = False
 
     @contextmanager
-    def write(self) -> Iterator[DirectConnection]:
+    def write(self, durable: bool = True) -> Iterator[DirectConnection]:
         raw = self._raw
         self._allow(writing=True)
         raw.execute("BEGIN")

@@ -103,7 +103,7 @@ class SimulatedNode:
         self.faults = faults
         self.random = random
         self.weather = weather
-        self.options = Options(slots=40, keep_age=None, drain_s=5.0, record_every_s=0.05)
+        self.options = Options(slots=40, keep_age=None, keep_failed_age=None, drain_s=5.0, record_every_s=0.05)
         self.skew = 0
         self.stood_still = 0.0
         self.is_cut_off = False

@@ -124,7 +124,7 @@ class Storm:
                     wanted = stage.records.cancel_requests(node)  # at-most-once work that it was not let start
                     ends = [Record(r.key, r.claim_no, r.job_key, State.CANCELLED, now, serial=True) for r in wanted]
                     assert stage.records.record(node, ends) == 0
-                stage.pruning.by_count(5_000, 0, 5, 10)
+                stage.pruning.by_count(draw.choice(self.jobs).key, 5_000, 10)
             except NodeFenced:
                 node = stage.node()
         stage.rescues.rescue(node, self.ends_at)

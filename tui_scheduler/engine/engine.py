@@ -24,6 +24,7 @@ from tui_scheduler.engine.follower import Follower
 from tui_scheduler.engine.hand import Hand
 from tui_scheduler.engine.keeper import Keeper
 from tui_scheduler.engine.node import Node
+from tui_scheduler.engine.pruner import Pruner
 from tui_scheduler.engine.pulse import Pulse
 from tui_scheduler.engine.recorder import Recorder
 from tui_scheduler.engine.settling import Settling
@@ -122,7 +123,7 @@ class Engine:
                         working.start_soon(Clearing(node, firing).run)
                         working.start_soon(firing.run)
                         working.start_soon(keeper.keep_watch)
-                        working.start_soon(keeper.keep_pruning)
+                        working.start_soon(Pruner(node).run)
                         await self._stopping.wait()
                         working.cancel_scope.cancel()
                     await self._drain(node, recorder)

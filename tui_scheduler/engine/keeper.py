@@ -1,4 +1,4 @@
-"""Keeps the node alive in the eyes of others, takes over from the dead, and forgets old history."""
+"""Keeps the node alive in the eyes of others, and takes over from the dead."""
 
 from __future__ import annotations
 
@@ -16,17 +16,9 @@ from tui_scheduler.store.rescues import Lost
 SHOWN_AFTER = 1_000_000
 """µs after which a send still under way is shown as running in the store."""
 
-_BETWEEN_BATCHES_S = 0.02
-"""Lets others have the store between two batches of pruning: some 10,000 rows a second at the most."""
-
-_COUNT_BATCHES = 20
-"""Batches of 50 jobs looked at for rows beyond their number in one round."""
-
-_FORGET_NODES_AFTER = 86_400 * 1_000_000
-
 
 class Keeper:
-    """Three loops; each goes on when the store is back."""
+    """Two loops; each goes on when the store is back."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -129,51 +121,3 @@ class Keeper:
         await self._world.hop(self._world.stores.records.show_running, self._node.key, shown)
         for held in long:
             held.is_shown = True
-
-    async def keep_pruning(self) -> None:
-        """Forget history beyond its age and count, and jobs deleted long ago: small batches with pauses between."""
-        by_age = by_count = 0
-        while True:
-            await trio.sleep(self._world.options.prune_every_s)
-            try:
-                by_age = await self._prune_by_age(by_age)
-                by_count = await self._prune_by_count(by_count)
-                await self._forget()
-                self._node.trouble.over("pruning")
-            except StoreUnavailable as unavailable:
-                await self._node.trouble.wait("pruning", unavailable)
-
-    async def _prune_by_age(self, cursor: int) -> int:
-        options = self._world.options
-        if options.keep_age is None:
-            return 0
-        before = self._world.clock.now() - options.keep_age
-        pruned = await self._world.hop(self._world.stores.pruning.by_age, before, cursor, options.prune_batch)
-        self._node.counters.pruned += pruned.deleted
-        while pruned.deleted and pruned.cursor:
-            await trio.sleep(_BETWEEN_BATCHES_S)
-            pruned = await self._world.hop(
-                self._world.stores.pruning.by_age, before, pruned.cursor, options.prune_batch
-            )
-            self._node.counters.pruned += pruned.deleted
-        return pruned.cursor
-
-    async def _prune_by_count(self, cursor: int) -> int:
-        options = self._world.options
-        if options.keep_count is None:
-            return 0
-        for _ in range(_COUNT_BATCHES):
-            pruned = await self._world.hop(
-                self._world.stores.pruning.by_count, options.keep_count, cursor, 50, options.prune_batch
-            )
-            self._node.counters.pruned += pruned.deleted
-            cursor = pruned.cursor
-            if not cursor:
-                break
-            await trio.sleep(_BETWEEN_BATCHES_S)
-        return cursor
-
-    async def _forget(self) -> None:
-        now = self._world.clock.now()
-        await self._world.hop(self._world.stores.nodes.forget, now - _FORGET_NODES_AFTER)
-        await self._world.hop(self._world.stores.jobs.purge_deleted, now - self._world.options.purge_after)

@@ -41,6 +41,7 @@ class Options:
     prune_every_s: float = 5.0
     prune_batch: int = 500
     keep_age: int | None = 30 * 86_400 * SECOND
+    keep_failed_age: int | None = 90 * 86_400 * SECOND
     keep_count: int | None = None
     purge_after: int = 7 * 86_400 * SECOND
 

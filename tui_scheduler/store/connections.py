@@ -7,7 +7,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
@@ -25,7 +25,7 @@ class Connections(Protocol):
     """What `Database` needs. Errors come out as the driver raises them, apart from `StoreUnavailable` of our own."""
 
     def read(self) -> Any: ...  # a context manager giving a Connection
-    def write(self) -> Any: ...
+    def write(self, durable: bool) -> Any: ...
     def close(self) -> None: ...
 
 
@@ -109,7 +109,7 @@ class SqliteFile:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, durable: bool) -> Iterator[Connection]:
         deadline = self._deadline()
         with (
             self._turn.taken(self._wait_s, self._where),
@@ -118,11 +118,23 @@ class SqliteFile:
         ):
             raw = cast(sqlite3.Connection, connection.connection.driver_connection)
             self._check_file()
-            with self._queue.first():
-                self._patiently(lambda: raw.execute("BEGIN IMMEDIATE"), deadline, longest_s=0.004)
-            yield connection
-            # Here and not by SQLAlchemy, because a COMMIT that met a lock may be tried again.
-            self._patiently(lambda: raw.execute("COMMIT"), self._deadline())
+            with nullcontext() if durable else self._relaxed(raw, deadline):
+                with self._queue.first():
+                    self._patiently(lambda: raw.execute("BEGIN IMMEDIATE"), deadline, longest_s=0.004)
+                yield connection
+                # Here and not by SQLAlchemy, because a COMMIT that met a lock may be tried again.
+                self._patiently(lambda: raw.execute("COMMIT"), self._deadline())
+
+    @contextmanager
+    def _relaxed(self, raw: sqlite3.Connection, deadline: float) -> Iterator[None]:
+        """Commits reach the disk with the next durable one, or at a checkpoint."""
+        self._patiently(partial(_fetch, raw, "PRAGMA synchronous = NORMAL"), deadline)
+        try:
+            yield
+        finally:
+            if raw.in_transaction:
+                raw.rollback()  # the setting cannot be changed inside a transaction
+            _fetch(raw, "PRAGMA synchronous = FULL")
 
     def close(self) -> None:
         self._readers.dispose()
@@ -189,7 +201,7 @@ class SqliteMemory:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, durable: bool) -> Iterator[Connection]:  # noqa: ARG002 - nothing here is
         with self._transaction("PRAGMA query_only = OFF") as connection:
             yield connection
 
@@ -245,8 +257,10 @@ class Postgres:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, durable: bool) -> Iterator[Connection]:
         with self._writer.begin() as connection:
+            if not durable:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
             yield connection
 
     def open_alone(self) -> Connection:

@@ -72,15 +72,18 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A write transaction: committed at the end, rolled back by any exception.
+
+        One that need not be `durable` may be undone, as a whole, by a power cut soon after it: its commit does not wait
+        for the disk. Never by the end of a process.
 
         On SQLite it has the file to itself from its first moment, so what it reads stays true until it commits.
 
         Raises `StoreUnavailable`; nothing is committed then, except that a connection lost during the COMMIT itself
         leaves it unknown (every write of ours may be repeated).
         """
-        with self.explained(), self.connections.write() as connection:
+        with self.explained(), self.connections.write(durable) as connection:
             yield connection
 
     @property
