@@ -96,7 +96,7 @@ class Subject:
             self._nodes.beat(self._node, self._now, {})
         before = self._now - PAST_S // 2 * SECOND  # the history, and nothing of what is written here
         with self._measured("prune", PRUNED):
-            self._pruned_to = self._pruning.by_age(before, self._pruned_to, PRUNED).cursor
+            self._pruned_to = self._pruning.by_age(before, self._now, self._pruned_to, PRUNED).cursor
 
     def _end(self, claim: Claim) -> Record:
         execution, at = claim.execution, claim.due

@@ -149,7 +149,7 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
     (pruning.OLDEST, (500_000, 1000)),
     (pruning.OLDEST_FAILED, (T, 100)),
     (pruning.NEW_ROWS, (500_000, 501_000)),
-    (pruning.NEWEST, ()),
+    (pruning.NEWEST, (500_000,)),
     (pruning.NEXT_JOBS, (50_000, 50)),
     # edits and jobs
     (edits.KEY_OF, ("job-5",)),
@@ -202,8 +202,8 @@ def _of_the_table(database: Database) -> Iterator[tuple[str, tuple[Any, ...]]]:
     yield gates.due_of(database.dialect), (T, T, keys)
     yield history.held_of(database.dialect), (T, 10, T, 10, T, T, keys)
     yield pruning.beyond_of(database.dialect), (5, 5, 3)
-    for statement in pruning.excess_of(database.dialect):
-        yield statement, (5, T, 100)
+    for excess in pruning.excess_of(database.dialect):
+        yield excess, (5, T, 100)
     yield tail.extra_of_job(database.dialect), (5, 500, T, 0, 5, T, T, T)
 
 

@@ -162,9 +162,8 @@ def test_skipped_stretches_count_and_the_oldest_go_first(stage: Stage) -> None:
 def test_new_rows_are_counted_by_job_from_a_key_on(stage: Stage) -> None:
     one, other = stage.create(MINUTELY), stage.create(MINUTELY)
     assert (stage.pruning.newest(), stage.pruning.new_rows(0, 10)) == (0, ({}, 0))
-    for n in range(3):
-        stage.put(one, State.SUCCEEDED, T + n)
-        last = stage.put(other, State.SUCCEEDED, T + n)
+    made = [stage.put(job, State.SUCCEEDED, T + n) for n in range(3) for job in (one, other)]
+    last = made[-1]
     assert stage.pruning.newest() == last
     assert stage.pruning.new_rows(0, 100) == ({one.key: 3, other.key: 3}, last)
     assert stage.pruning.new_rows(last - 2, 1) == ({one.key: 1}, last - 1)

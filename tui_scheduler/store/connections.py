@@ -25,7 +25,7 @@ class Connections(Protocol):
     """What `Database` needs. Errors come out as the driver raises them, apart from `StoreUnavailable` of our own."""
 
     def read(self) -> Any: ...  # a context manager giving a Connection
-    def write(self, durable: bool) -> Any: ...
+    def write(self, durable: bool = True) -> Any: ...
     def close(self) -> None: ...
 
 
@@ -109,7 +109,7 @@ class SqliteFile:
             yield connection
 
     @contextmanager
-    def write(self, durable: bool) -> Iterator[Connection]:
+    def write(self, durable: bool = True) -> Iterator[Connection]:
         deadline = self._deadline()
         with (
             self._turn.taken(self._wait_s, self._where),
@@ -201,7 +201,7 @@ class SqliteMemory:
             yield connection
 
     @contextmanager
-    def write(self, durable: bool) -> Iterator[Connection]:  # noqa: ARG002 - nothing here is
+    def write(self, durable: bool = True) -> Iterator[Connection]:  # noqa: ARG002 - nothing here is
         with self._transaction("PRAGMA query_only = OFF") as connection:
             yield connection
 
@@ -257,7 +257,7 @@ class Postgres:
             yield connection
 
     @contextmanager
-    def write(self, durable: bool) -> Iterator[Connection]:
+    def write(self, durable: bool = True) -> Iterator[Connection]:
         with self._writer.begin() as connection:
             if not durable:
                 connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")

@@ -36,7 +36,7 @@ DELETE_EXECUTIONS: Final = f"DELETE FROM execution WHERE {_ENDED} AND id "  # no
 DELETE_ATTEMPTS: Final = "DELETE FROM attempt WHERE execution_id "
 
 NEXT_JOBS: Final = "SELECT id FROM job WHERE id > ? ORDER BY id LIMIT ?"  # primary key
-NEWEST: Final = "SELECT MAX(id) AS newest FROM execution"  # primary key, its end
+NEWEST: Final = "SELECT MAX(id) AS newest FROM execution WHERE id > ?"  # primary key, its end
 # Primary key, a stretch of it.
 NEW_ROWS: Final = "SELECT job_id, COUNT(*) AS number FROM execution WHERE id > ? AND id <= ? GROUP BY job_id"
 
@@ -119,16 +119,16 @@ class PruneStore:
     def newest(self) -> int:
         """The key of the newest execution; 0 when there is none."""
         with self._database.read() as connection:
-            return int(rows(connection, NEWEST)[0].newest or 0)
+            return int(rows(connection, NEWEST, 0)[0].newest or 0)
 
     def new_rows(self, after: int, most: int) -> tuple[dict[int, int], int]:
         """Of the executions with keys beyond `after`, at most `most` of them, how many there are of each job; and the
         last key that was looked at.
         """
         with self._database.read() as connection:
-            last = min(int(rows(connection, NEWEST)[0].newest or 0), after + most)
+            last = min(int(rows(connection, NEWEST, after)[0].newest or after), after + most)
             found = rows(connection, NEW_ROWS, after, last)
-        return {row.job_id: row.number for row in found}, max(last, after)
+        return {row.job_id: row.number for row in found}, last
 
     def over(self, jobs: Iterable[int], keep: int) -> list[int]:
         """Those of these jobs that have more than `keep` executions."""
