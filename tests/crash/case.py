@@ -16,6 +16,10 @@ BACKLOG = 30 * SECOND
 up with it. Where requests arrived later than that after their instant, it is as long as the latest of them."""
 
 
+LEAD = 3 * SECOND
+"""How long before its instant an occurrence may have been in the hands of a node: the look-ahead, and a little."""
+
+
 class Stretches:
     """Outages, merged, so that asking whether one covers an instant is one search."""
 
@@ -28,6 +32,20 @@ class Stretches:
             else:
                 self.begins.append(outage.begin)
                 self.ends.append(outage.end)
+
+    @staticmethod
+    def with_catching_up(outages: Iterable[Outage]) -> Stretches:
+        """What is due a little before an outage may be in hand when it comes, and catching up with it may take as long
+        as it lasted; outages that come before that is over are one.
+        """
+        found: list[Outage] = []
+        for outage in sorted(outages, key=lambda one: one.begin):
+            begin, end = outage.begin - LEAD, outage.end
+            if found and begin <= 2 * found[-1].end - found[-1].begin:
+                last = found.pop()
+                begin, end = last.begin, max(last.end, end)
+            found.append(Outage(begin, end))
+        return Stretches(Outage(one.begin, 2 * one.end - one.begin) for one in found)
 
     def end_covering(self, instant: int) -> int | None:
         """The end of the outage that covers it; None where there is none."""
@@ -119,7 +137,7 @@ def cases(evidence: Evidence) -> list[Case]:
         records[record.job_id].append(record)
     latest = max((one.at - one.fire_at for one in evidence.arrivals), default=0)
     backlog = max(BACKLOG, latest + SECOND)
-    outages = Stretches(evidence.outages)
+    outages = Stretches.with_catching_up(evidence.outages)
     deadly = tuple(outage for outage in evidence.outages if outage.kind in DEADLY)
     condemned = {node.key: node for node in evidence.nodes if node.was_condemned}
     return [

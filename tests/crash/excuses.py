@@ -13,15 +13,12 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from tests.crash.case import Case, Violation
+from tests.crash.case import LEAD, Case, Violation
 from tests.crash.evidence import MILLISECOND, SECOND, Arrival, Evidence, Freeze, NodeRow
 
 LATE = 15 * SECOND
-"""How late a first attempt may be on a machine that has other things to do, counted from the end of an outage that
-covers its instant. Catching up is within it."""
-
-LEAD = 3 * SECOND
-"""How long before its instant an occurrence may have been in the hands of a node: the look-ahead, and a little."""
+"""How late a first attempt may be on a machine that has other things to do, counted from the time when an outage that
+covers its instant is caught up with."""
 
 AFTER_END = 500 * MILLISECOND
 """How much later than its end was recorded a request may come in: the receiver stamps some when it reads them."""

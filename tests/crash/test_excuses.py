@@ -37,12 +37,14 @@ def late_by(seconds: float, second: float = 4) -> Evidence:
     [
         (14, [], []),
         (16, [], ["late"]),
-        # What was due while the file was locked is counted from the end of that.
-        (16, [Outage(at(3), at(7), "lock")], []),
-        (19, [Outage(at(3), at(7), "lock")], ["late"]),
-        (16, [Outage(at(5), at(7), "lock")], ["late"]),
-        # Stretches that meet are one.
-        (20, [Outage(at(3), at(7), "lock"), Outage(at(6), at(10), "kill")], []),
+        # What was due while the file was locked, or was in hand then, is counted from when that was caught up with.
+        (24, [Outage(at(3), at(7), "lock")], []),
+        (30, [Outage(at(3), at(7), "lock")], ["late"]),
+        (16, [Outage(at(6.9), at(7), "lock")], []),
+        (16, [Outage(at(7.1), at(7.2), "lock")], ["late"]),
+        # Outages without time to catch up between them are one.
+        (40, [Outage(at(3), at(7), "lock"), Outage(at(13), at(16), "kill")], []),
+        (40, [Outage(at(3), at(7), "lock"), Outage(at(19), at(22), "kill")], ["late"]),
     ],
 )
 def test_lateness_counts_from_the_end_of_what_was_wrong(
