@@ -21,6 +21,7 @@ from tui_scheduler.domain.execution import Outcome
 from tui_scheduler.domain.job import JobSpec
 from tui_scheduler.domain.restarts import Deaths
 from tui_scheduler.engine.limits import raise_file_limit
+from tui_scheduler.engine.thread import settle_garbage
 from tui_scheduler.engine.trial_thread import TrialThread
 from tui_scheduler.hosting import FLUSH_S
 from tui_scheduler.settings import Settings, hand_over
@@ -64,6 +65,7 @@ class Crew:
             if news != _BEGUN:
                 self.stop()
                 raise WorkerFailed(news)
+        settle_garbage()
 
     def give_up_start(self) -> None:
         self._news.put(_GIVEN_UP)

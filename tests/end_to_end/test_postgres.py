@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests import postgres
 from tests.end_to_end.programs import SECOND, assert_none_missing, now, reaches, server, target, until
 
@@ -11,8 +13,9 @@ JOBS = 20
 
 
 @postgres.needs_postgres
-def test_a_database_that_restarts_under_load_loses_nothing(tmp_path: Path) -> None:
-    with postgres.clean_database() as url, target() as receiver, server(url, tmp_path) as one:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_database_that_restarts_under_load_loses_nothing(workers: int, tmp_path: Path) -> None:
+    with postgres.clean_database() as url, target() as receiver, server(url, tmp_path, workers=workers) as one:
         jobs = [one.create(receiver.url()) for _ in range(JOBS)]
         begun = now()
         for job in jobs:

@@ -147,7 +147,7 @@ class EngineThread:
         self._engine = Engine(world)
         if self._stopping.is_set():  # before there was an engine to tell
             self._engine.stop()
-        _settle_garbage()
+        settle_garbage()
         with self._scope:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self._engine.run)
@@ -202,8 +202,10 @@ def _public_id(salt: int, key: int, scheduled_for: int) -> str:
     return execution_id(key, scheduled_for, salt)
 
 
-def _settle_garbage() -> None:
-    """What is loaded by now stays: keep the collector from walking it in the middle of a herd."""
+def settle_garbage() -> None:
+    """What is loaded by now stays: keep the collector from walking it in the middle of a herd, and at the exit, which
+    takes the better part of a second longer otherwise.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
