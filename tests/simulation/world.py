@@ -104,6 +104,7 @@ class SimulatedNode:
         self.random = random
         self.weather = weather
         self.options = Options(slots=40, keep_age=None, keep_failed_age=None, drain_s=5.0, record_every_s=0.05)
+        self.ticks: tuple[float, ...] = (0.1, 0.2, 0.2, 0.3)
         self.skew = 0
         self.stood_still = 0.0
         self.is_cut_off = False
@@ -223,7 +224,7 @@ class SimulatedNode:
             open_transport=lambda nursery: SimulatedTransport(nursery, self),
             alert=self.alerts.append,
             log=lambda event, **details: self.log.append((event, details)),
-            options=replace(self.options, tick_s=self.random.choice((0.1, 0.2, 0.2, 0.3))),
+            options=replace(self.options, tick_s=self.random.choice(self.ticks)),
             draw=self.random.random,
             host=f"node-{self.number}",
             version="simulated",

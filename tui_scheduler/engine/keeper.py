@@ -31,10 +31,10 @@ class Keeper:
         """One heartbeat now, and a look at which jobs fail. Raises `NodeFenced` when others have declared this node
         dead.
         """
-        began = self._world.clock.monotonic()
+        began, began_at = self._world.clock.monotonic(), self._world.clock.now()
         counters = self._node.counters.as_dict(len(self._node.hand), len(self._node.hand.fired()))
-        await self._world.hop(self._world.stores.nodes.beat, self._node.key, self._world.clock.now(), counters)
-        self._node.pulse.beat(began)
+        await self._world.hop(self._world.stores.nodes.beat, self._node.key, began_at, counters)
+        self._node.pulse.beat(began, began_at)
         await self._world.hop(self._world.stores.records.failing.refresh)
 
     async def keep_beating(self, lock: Lock) -> None:

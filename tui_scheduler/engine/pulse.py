@@ -11,23 +11,31 @@ _ALWAYS = 2**63
 
 
 class Pulse:
-    """This node's last committed heartbeat, on the monotonic clock, and its last look at edits, on the wall clock."""
+    """This node's last committed heartbeat, on both clocks, and its last look at edits, on the wall clock.
+
+    A machine that was halted from outside (a virtual one, mostly) finds its monotonic clock as it left it, but soon a
+    wall clock that has been set right: what either clock says has passed has passed.
+    """
 
     def __init__(self, clock: Clock, stale_after_s: float) -> None:
         self._clock = clock
         self._bound_s = stale_after_s / 2
         self._last_beat = clock.monotonic()
+        self._last_beat_at = clock.now()
         self._looked_at: int | None = clock.now()
         self._news = trio.lowlevel.ParkingLot()
         self.beats = 0
         self.returned_at = self._last_beat
         """When it last committed a heartbeat after too long a silence (monotonic seconds); its start, if never."""
 
-    def beat(self, began: float) -> None:
-        """A heartbeat was committed; it counts from the moment it was begun (monotonic seconds)."""
+    def beat(self, began: float, began_at: int | None = None) -> None:
+        """A heartbeat was committed; it counts from the moment it was begun: monotonic seconds, and µs by the wall
+        clock (now, unless it says).
+        """
         if began - self._last_beat >= self._bound_s:
             self.returned_at = began
         self._last_beat = began
+        self._last_beat_at = self._clock.now() if began_at is None else began_at
         self.beats += 1
         self._news.unpark_all()
 
@@ -39,7 +47,8 @@ class Pulse:
     @property
     def is_fresh(self) -> bool:
         """False from half the time on after which others may declare this node dead: hold fire, claim nothing."""
-        return self._clock.monotonic() - self._last_beat < self._bound_s
+        passed = (self._clock.now() - self._last_beat_at) / 1_000_000
+        return passed < self._bound_s and self._clock.monotonic() - self._last_beat < self._bound_s
 
     @property
     def fresh_until(self) -> float:
