@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from tests.simulation.clocks import SECOND
 from tests.simulation.eras import AHEAD, BOUND, Era, Phase, eras_of, phases_of, within
 from tests.simulation.history import Deed, History
 from tests.simulation.reasons import check_end, check_skip
@@ -17,6 +18,8 @@ from tui_scheduler.engine.arming import rfc3339
 from tui_scheduler.store.hot import rows
 
 EXECUTIONS = "SELECT *, 0 AS is_pruned FROM execution UNION ALL SELECT *, 1 FROM pruned ORDER BY id"
+KEEP_FAILED = 60 * 86_400 * SECOND
+"""µs for which failures are kept at least, where history is forgotten at all."""
 RAN = frozenset({"succeeded", "failed", "cancelled", "lost"})
 
 
@@ -190,10 +193,13 @@ def _manual(history: History, executions: list[Any]) -> list[str]:
 def _pruned(history: History, executions: list[Any]) -> list[str]:
     """Only what has ended, and long ago, is forgotten; or what belonged to a deleted job."""
     deleted = {deed.job.key for deed in history.deeds if deed.what == "delete"}
-    before = None if history.keep_age is None else history.time.latest - history.keep_age
+    latest = history.time.latest
+    young = latest - history.keep_age if history.keep_age is not None else 0
+    young_failures = latest - KEEP_FAILED if history.keep_age is not None else 0
     return [
         f"execution {row.id} was pruned though it was {row.state} and of {rfc3339(row.scheduled_for)}"
         for row in executions
         if row.is_pruned and row.job_id not in deleted
-        if row.state not in RAN | {"skipped"} or before is None or (row.finished_at or row.scheduled_for) > before
+        if row.state not in RAN | {"skipped"}
+        or (row.finished_at or row.scheduled_for) > (young_failures if row.state in {"failed", "lost"} else young)
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+from tests.simulation.audit import KEEP_FAILED
 from tests.simulation.clocks import SECOND
 from tests.simulation.deeds import EVERYDAY, ZONES, Users, draw_spec
 from tests.simulation.faults import Faults
@@ -49,7 +50,10 @@ class YearStory(Story):
         self.users = Users(self.history, draw, SPARSE)
         self.history.keep_age = draw.choice((None, 30 * DAY))
         for node in self.history.nodes:
-            node.options = replace(node.options, keep_age=self.history.keep_age, prune_batch=50)
+            keep_failed = self.history.keep_age and KEEP_FAILED
+            node.options = replace(
+                node.options, keep_age=self.history.keep_age, keep_failed_age=keep_failed, prune_batch=50
+            )
             node.ticks = (0.2, 0.4)
         self._troubles.has_far_jumps = True
         self._next_event = 0
