@@ -19,27 +19,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
 from benchmarks import figures, limits, paint, plan, profile, report, scenarios
 from benchmarks.databases import KINDS, SQLITE
 from benchmarks.machine import Machine, all_cores, cores_for_measuring, describe, pin, raise_open_files_limit
-from benchmarks.measure import Result, measure, median
+from benchmarks.measure import Result, median
 from benchmarks.processes import DidNotLast, DidNotStart
-from benchmarks.scenarios import CARRIED, TWICE, Shape, doubled
+from benchmarks.scenarios import Shape
+from benchmarks.session import Session, in_turn, side_by_side
 from benchmarks.subjects import Terms
 
 SMOKE_TERMS = Terms(seconds=1, warm_up=0, quick=True)
 WHOLE_SECONDS = 10
 """Measured in each scenario of the whole table, unless told otherwise."""
-LEAST = 1_000
-"""Firings a second below which a scenario says nothing of how many there could be."""
-AT_ONCE = 4
-"""Scenarios side by side where speed does not matter."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,21 +49,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.smoke:
         pin(cores_for_measuring()[1])
     print(report.heading(machine), flush=True)
+    path = options.json or report.fresh_path()
     try:
         if options.profile:
             print(profile.of(options.profile, terms_of(options)))
             return 0
-        results = measure_at_once(runs) if options.smoke else measure_all(runs, options.repeat)
-        is_whole = not options.smoke and not options.scenario
-        told = [*figures.lines(results), paint.line(starts=5)] if is_whole else []
     except (DidNotStart, DidNotLast, profile.CannotProfile) as reason:
         print(f"benchmarks: {reason}", file=sys.stderr)
         return 1
-    tell(results, told, options.repeat)
+
+    def keep(session: Session, told: Sequence[figures.Line] = ()) -> None:
+        report.write_json(document(machine, session, told), path)
+
+    session = side_by_side(runs) if options.smoke else in_turn(runs, options.repeat, keep)
+    is_whole = not options.smoke and not options.scenario
+    told = [*figures.lines(session.results), paint.line(starts=5)] if is_whole else []
+    tell(session, told, options.repeat)
     if is_whole:
         print("\n".join(limits.told(seconds=3)))
-    print(f"written to {report.write_json(document(machine, results, told), options.json)}")
-    return 0 if all(result.sound for result in results if result.subject in report.PROMISING) else 1
+    keep(session, told)
+    print(f"written to {path}")
+    return 0 if session.sound else 1
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -126,46 +127,19 @@ def contestants(options: argparse.Namespace, scenario: scenarios.Scenario) -> li
     return names + [name for name, wanted in extra.items() if wanted]
 
 
-def measure_all(runs: Iterable[plan.Run], rounds: int) -> list[Result]:
-    """Scenario by scenario, in every round all contestants one right after the other: A B A B."""
-    results: list[Result] = []
-    for run in runs:
-        scenario = doubled(carried(results)) if run.scenario == TWICE else run.scenario
-        for _ in range(rounds):
-            for name in run.who:
-                began = time.monotonic()
-                result = measure(name, plan.CONTESTANTS[name], scenario, run.terms)
-                results.append(result)
-                took = time.monotonic() - began
-                print(f"{scenario.name}, {name}: {report.span(result)}, {took:.0f} s in all", flush=True)
-    return results
-
-
-def carried(results: Sequence[Result]) -> float:
-    """The most firings a second that the program was seen to do, alone on its core."""
-    ours = [each for each in results if each.subject == report.PROGRAM and not each.scenario.course.shares_cores]
-    return max((each.fired for each in ours if each.fired > LEAST), default=CARRIED)
-
-
-def measure_at_once(runs: Iterable[plan.Run]) -> list[Result]:
-    """Several side by side, the longest first: that it works is to be seen, not how fast."""
-    single = [(name, run) for run in runs for name in run.who]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(measure, name, plan.CONTESTANTS[name], run.scenario, run.terms) for name, run in single]
-        return [each.result() for each in waiting]
-
-
-def tell(results: Sequence[Result], told: Sequence[figures.Line], rounds: int) -> None:
+def tell(session: Session, told: Sequence[figures.Line], rounds: int) -> None:
+    results = session.results
     print(f"\n{report.table(results)}\n\n{report.LEGEND}")
     if rounds > 1:
         print(f"\nThe rounds with the middle p99:\n{report.table(medians(results))}")
-    print("\n".join(["", *report.more(results), "", *report.ratios(results)]))
+    print("\n".join(["", *report.more(results), "", *report.ratios(results), *map(str, session.troubles)]))
     if told:
         print(f"\n{figures.table(told)}\n")
 
 
-def document(machine: Machine, results: Sequence[Result], told: Sequence[figures.Line]) -> dict[str, object]:
-    return {**report.as_json(machine, results), "figures": figures.as_json(told)}
+def document(machine: Machine, session: Session, told: Sequence[figures.Line]) -> dict[str, object]:
+    troubles = [str(trouble) for trouble in session.troubles]
+    return {**report.as_json(machine, session.results), "figures": figures.as_json(told), "troubles": troubles}
 
 
 def medians(results: Sequence[Result]) -> list[Result]:

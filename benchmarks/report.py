@@ -187,12 +187,13 @@ def _result_as_json(result: Result) -> dict[str, Any]:
     }
 
 
-def write_json(document: Mapping[str, Any], path: Path | None) -> Path:
-    if path is None:
-        path = RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+def fresh_path() -> Path:
+    return RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+
+
+def write_json(document: Mapping[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n")
-    return path
 
 
 def span(result: Result) -> str:
