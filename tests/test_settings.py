@@ -68,7 +68,8 @@ def test_an_empty_variable_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_every_option_can_come_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     value = {"host": "::1", "db": "x.db", "insecure_no_auth": "true", "workers": "7"}.get(name, "2048")
-    written = '{"jobs.create": "2048"}' if name == "keys" else value
+    tables = {"keys": '{"jobs.create": "2048"}', "origins": '{"http://a": 2048}'}
+    written = tables.get(name, value)
     monkeypatch.setenv(f"TUI_SCHEDULER_{name.upper()}", written)
     assert as_written(getattr(load_settings(), name)) == value
 
@@ -87,6 +88,11 @@ def test_every_option_can_come_from_the_environment(name: str, monkeypatch: pyte
         ("node_timeout_s", "1", "greater"),
         ("look_ahead_ms", "1", "greater"),
         ("insecure_no_auth", "perhaps", "boolean"),
+        ("per_origin", "0", "greater"),
+        ("origins", "3", "must be a table of origins and numbers"),
+        ("origins", "{", "must be JSON, such as"),
+        ("origins", '{"a.example": 3}', "'a.example' must begin with http:// or https:// and a host"),
+        ("origins", '{"http://a": 0}', "'http://a' must allow 1 to 100,000 requests at once"),
         ("keys", "3", "must be a table of actions and keys"),
         ("keys", '{"jobs.create": 3}', 'jobs.create must be text, such as "c, F5"'),
     ],
@@ -136,7 +142,8 @@ def test_an_empty_file_says_nothing(content: str) -> None:
 def test_every_option_can_come_from_the_file(name: str) -> None:
     texts = {"host": '"::1"', "db": '"x.db"', "theme": '"linen"'}
     value = {**texts, "insecure_no_auth": "true", "workers": "7"}.get(name, "2048")
-    written = '{ "jobs.create" = "2048" }' if name == "keys" else value
+    tables = {"keys": '{ "jobs.create" = "2048" }', "origins": '{ "http://a" = 2048 }'}
+    written = tables.get(name, value)
     write_config(f"{name} = {written}\n")
     assert as_written(getattr(load_settings(), name)) == value.strip('"')
 

@@ -61,6 +61,9 @@ def run(  # noqa: PLR0913, PLR0917 - its parameters are the options
     port: Annotated[int | None, typer.Option(help="Port to serve on; 0 takes a free one [default: 3000]")] = None,
     db: Db = None,
     workers: Annotated[int | None, typer.Option(help="Engines; 2 and more in own processes [default: 1]")] = None,
+    per_origin: Annotated[
+        int | None, typer.Option(help="Requests to one origin at once, by each engine [default: no limit]")
+    ] = None,
     insecure_no_auth: Annotated[
         bool | None,
         typer.Option("--insecure-no-auth", help="Serve on an address others can reach, with no authentication."),
@@ -70,7 +73,13 @@ def run(  # noqa: PLR0913, PLR0917 - its parameters are the options
     context.obj = db
     if context.invoked_subcommand is not None:
         return
-    of_server = {"host": host, "port": port, "workers": workers, "insecure_no_auth": insecure_no_auth}
+    of_server = {
+        "host": host,
+        "port": port,
+        "workers": workers,
+        "per_origin": per_origin,
+        "insecure_no_auth": insecure_no_auth,
+    }
     if version:
         print(f"tui-scheduler {__version__}")  # noqa: T201
     elif serve:

@@ -27,6 +27,8 @@ def make_engine(database: Database, settings: Settings, alert: Callable[[Alert],
     options = Options(
         look_ahead=settings.look_ahead_ms * 1_000,
         slots=settings.slots,
+        per_origin=settings.per_origin,
+        origins=settings.origins,
         drain_s=settings.drain_s,
         stale_after_s=settings.node_timeout_s,
         keep_age=int(settings.keep_days * DAY),

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from tui_scheduler.domain.errors import Invalid
+from tui_scheduler.domain.origins import checked_limits
 from tui_scheduler.places import config_file
 
 NAME: Final = "tui-scheduler"
@@ -25,6 +26,7 @@ PREFIX: Final = "TUI_SCHEDULER_"
 FILE: Final = "configuration file"
 DEFAULT_PORT: Final = 3000
 MOST_WORKERS: Final = 64
+_ORIGINS_EXAMPLE: Final = '{"https://api.example.com": 5}'
 _KEYS_EXAMPLE: Final = '{"jobs.create": "C"}'
 
 
@@ -66,6 +68,10 @@ class Settings(BaseSettings):
     """Engine processes of a server; 1: the engine is in the server's own."""
     slots: Annotated[int, Field(ge=1, le=100_000)] = 20_000
     """How many requests a node has under way at once, at most; the limit on open files may allow fewer."""
+    per_origin: Annotated[int | None, Field(ge=1, le=100_000)] = None
+    """How many requests a node has under way to one origin at once, at most; none: no limit."""
+    origins: dict[str, int] = Field(default_factory=dict)
+    """The same for single origins, such as "https://api.example.com" = 5."""
     look_ahead_ms: Annotated[int, Field(ge=50, le=4_000)] = 2_000
     """How long before its instant an occurrence is claimed."""
     drain_s: Annotated[float, Field(ge=0, le=3_600)] = 10.0
@@ -105,6 +111,16 @@ class Settings(BaseSettings):
         if not isinstance(keys, dict):
             raise ValueError("must be a table of actions and keys")
         return dict(_entries(keys, ""))
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _named_once(cls, origins: object) -> object:
+        if not isinstance(origins, dict):
+            raise ValueError("must be a table of origins and numbers")
+        try:
+            return checked_limits(origins)
+        except Invalid as invalid:
+            raise ValueError(invalid.reason) from None
 
     @field_validator("workers")
     @classmethod
@@ -162,7 +178,7 @@ def load_settings(**given: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     except SettingsError:
-        raise Invalid("keys", f"must be JSON, such as {_KEYS_EXAMPLE} (set by {PREFIX}KEYS)") from None
+        raise _not_json() from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]).lower()
@@ -176,6 +192,21 @@ def load_settings(**given: object) -> Settings:
         else:
             source = " or ".join([f"--{option}"] * (name in given) + [PREFIX + name.upper()])
         raise Invalid(option, f"{reason} (set by {source})") from None
+
+
+def _not_json() -> Invalid:
+    """Tables are JSON in the environment, and one of them is none."""
+    wrong = {name.upper() for name, text in os.environ.items() if text and not _is_json(text)}
+    name, example = ("keys", _KEYS_EXAMPLE) if PREFIX + "KEYS" in wrong else ("origins", _ORIGINS_EXAMPLE)
+    return Invalid(name, f"must be JSON, such as {example} (set by {PREFIX}{name.upper()})")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_in_environment(name: str) -> bool:

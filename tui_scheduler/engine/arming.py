@@ -45,11 +45,15 @@ class Arming:
     """Makes shots. `execution_id` gives the public id, which is the Idempotency-Key."""
 
     def __init__(
-        self, transport: Transport, execution_id: Callable[[int, int], str], ended: Callable[[Held, Outcome], None]
+        self,
+        transport: Transport,
+        execution_id: Callable[[int, int], str],
+        ended: Callable[[Held, Outcome], None],
+        left: Callable[[Held], None] | None = None,
     ) -> None:
         self._transport = transport
         self._execution_id = execution_id
-        self._ended = ended
+        self._ended = ended if left is None else partial(_both, ended, left)
 
     def arm(self, claim: Claim) -> Held:
         """Everything that can be done before the instant, done."""
@@ -66,6 +70,11 @@ class Arming:
         headers = headers_of(key, job.id, at, execution.fire_at, execution.attempt)
         may_reconnect = job.spec.type is JobType.ATLEAST_ONCE
         return Shot(job.spec.request, headers, job.spec.timeout, may_reconnect=may_reconnect, done=_unset)
+
+
+def _both(ended: Callable[[Held, Outcome], None], left: Callable[[Held], None], held: Held, outcome: Outcome) -> None:
+    ended(held, outcome)
+    left(held)
 
 
 def _unset(outcome: Outcome) -> None:

@@ -78,6 +78,7 @@ class Claimer:
         if has_due and self._node.hand.free and self._node.pulse.is_fresh:
             more = await self._claim(backfills)
         self._warm()
+        self._firing.let_go()
         return more and self._node.hand.free > 0
 
     async def _claim(self, backfills: int) -> bool:

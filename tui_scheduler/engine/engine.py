@@ -24,6 +24,7 @@ from tui_scheduler.engine.follower import Follower
 from tui_scheduler.engine.hand import Hand
 from tui_scheduler.engine.keeper import Keeper
 from tui_scheduler.engine.node import Node
+from tui_scheduler.engine.origins import OriginLimits
 from tui_scheduler.engine.pruner import Pruner
 from tui_scheduler.engine.pulse import Pulse
 from tui_scheduler.engine.recorder import Recorder
@@ -112,8 +113,8 @@ class Engine:
                 recording.start_soon(keeper.keep_beating, lock)
                 async with trio.open_nursery() as connecting:
                     self._transport = transport = world.open_transport(connecting)
-                    firing = Firing(world.clock, transport, pulse)
-                    arming = Arming(transport, world.execution_id, settling.ended)
+                    firing = Firing(world.clock, transport, pulse, OriginLimits(options.per_origin, options.origins))
+                    arming = Arming(transport, world.execution_id, settling.ended, firing.ended)
                     async with trio.open_nursery() as working:
                         follower = Follower(node, firing, arming, settling, transport, change_no, rules)
                         self._follower = follower

@@ -8,9 +8,11 @@ from itertools import count
 
 import trio
 
+from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import JobType
 from tui_scheduler.engine.clock import Clock
 from tui_scheduler.engine.hand import Held, Phase
+from tui_scheduler.engine.origins import OriginLimits
 from tui_scheduler.engine.pulse import Pulse
 from tui_scheduler.engine.transport import Origin, Transport
 
@@ -30,10 +32,11 @@ class Firing:
     sent only after that commit.
     """
 
-    def __init__(self, clock: Clock, transport: Transport, pulse: Pulse) -> None:
+    def __init__(self, clock: Clock, transport: Transport, pulse: Pulse, limits: OriginLimits | None = None) -> None:
         self._clock = clock
         self._transport = transport
         self._pulse = pulse
+        self._limits = None if limits is None or limits.limits_nothing else limits
         self._ready: _Queue = []
         self._uncleared: _Queue = []
         self._order = count()
@@ -64,6 +67,20 @@ class Firing:
         self._push(self._ready, held)
         self._some.set()
 
+    def ended(self, held: Held) -> None:
+        """What was sent has its answer: another one may go to its origin."""
+        if self._limits is not None:
+            self._limits.ended(held)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Send what has waited for others to the same origin, as far as there is room now."""
+        for held in self._limits.next_ones() if self._limits is not None else ():
+            if held.entry.job.spec.type is JobType.ATMOST_ONCE and held.execution.state is State.CLAIMED:
+                self.hold_back(held)
+            else:
+                self.clear(held)
+
     @property
     def has_uncleared(self) -> bool:
         return bool(self._uncleared)
@@ -78,7 +95,7 @@ class Firing:
             if not self._pulse.may_fire(self._uncleared[0][0]):
                 break
             held = heappop(self._uncleared)[-1]
-            if held.phase is Phase.ARMED:
+            if held.phase is Phase.ARMED and (self._limits is None or self._limits.reserve(held)):
                 found.append(held)
         if not self._uncleared:
             self.some_uncleared = trio.Event()
@@ -101,13 +118,13 @@ class Firing:
         The process may be stopped between any two sends, and go on when others have long taken its work: so the
         monotonic clock is looked at before each of them, for a fraction of a microsecond.
         """
-        ready, fire, clock = self._ready, self._transport.fire, self._clock
+        ready, fire, clock, limits = self._ready, self._transport.fire, self._clock, self._limits
         until = min(clock.now(), limit := self._pulse.fire_limit())
         monotonic, fresh_until = clock.monotonic, self._pulse.fresh_until
         fired = 0
         while ready and ready[0][0] <= until and monotonic() < fresh_until:
             held = heappop(ready)[3]
-            if held.phase is Phase.ARMED:
+            if held.phase is Phase.ARMED and (limits is None or limits.may_send(held)):
                 held.phase = Phase.FIRED
                 fire(held.shot)
                 fired += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -30,6 +30,9 @@ class Options:
 
     look_ahead: int = 2 * SECOND
     slots: int = 20_000
+    per_origin: int | None = None
+    """Requests under way to one origin at once, where `origins` names no other number for it."""
+    origins: Mapping[str, int] = field(default_factory=dict)
     tick_s: float = 0.1
     claim_batch: int = 2_000
     record_every_s: float = 0.05
