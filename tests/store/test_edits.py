@@ -533,7 +533,7 @@ def test_edits_of_different_jobs_are_numbered_in_the_order_they_commit(stage: St
         (edits.WAITERS_OF, (1,)),
         (edits.WRITE_TIMER, (1, 1, 1, 1, 1)),
         (edits.RELEASE_TIMER, (1,)),
-        (edits.WAKE, (1, 1)),
+        (edits.WAKE, (1, 1, 1)),
         (edits.SKIP, ("edited", 1, 1)),
         (edits.CANCEL, ("why", 1, 1)),
         (edits.MOVE, (1, 1, 1, 1)),

@@ -152,6 +152,21 @@ def test_an_occurrence_that_an_edit_added_is_admitted_by_the_overlap_rule(
         assert stage.claim_one(node, T + 4 * SECOND).execution.key == added
 
 
+@pytest.mark.parametrize("freed_by", ["its end", "an edit"])
+def test_a_waiter_that_is_free_before_its_instant_waits_for_that(stage: Stage, freed_by: str) -> None:
+    job, node = stage.create(replace(EVERY_SECOND, overlap=Overlap.CANCEL, ends_at=T + SECOND)), stage.node()
+    under_way = stage.claim_one(node, T + SECOND)
+    added = stage.put(job, State.PENDING, T + 3 * SECOND)
+    stage.claim(node, T + 3 * SECOND)
+    assert stage.row(added, "next_attempt_at") == (None,)
+    if freed_by == "its end":
+        stage.records.record(node, [ended(under_way, at=T + 2 * SECOND)])
+    else:
+        stage.update(job, T + 2 * SECOND, overlap=Overlap.ALLOW, ends_at=None)
+    assert stage.row(added, "next_attempt_at") == (T + 3 * SECOND,)
+    assert stage.claim_one(node, T + 3 * SECOND).due == T + 3 * SECOND
+
+
 def test_a_run_by_hand_overlaps_whatever_the_job_says(stage: Stage) -> None:
     job, node = stage.create(replace(EVERY_SECOND, overlap=Overlap.SKIP)), stage.node()
     claim = stage.claim_one(node, T + SECOND)

@@ -131,7 +131,7 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
     (handover.LOCK_TIMER, (5,)),
     (handover.WAITER, (5,)),
     (handover.HAND_OVER, (5, 5)),
-    (handover.WAKE_WAITER, (T, 5)),
+    (handover.WAKE_WAITER, (T, T, 5)),
     # records
     (records.FINISH, ("failed", T, T, 1, 500, "why", "x", T, 1, 5, 1, 1)),
     (records.SKIP, (T, "overlap", 5, 1, 1)),
@@ -159,7 +159,7 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
     (edits.WAITING_OF, (5,)),
     (edits.WAITERS_OF, (5,)),
     (edits.REPRIORITIZE, (1, 5, 1)),
-    (edits.WAKE, (T, 5)),
+    (edits.WAKE, (T, T, 5)),
     (edits.MOVE, (T, T, 1, 5)),
     (jobs.BY_ID, ("job-5",)),
     (jobs.BY_KEYS + "IN (?, ?, ?)", (1, 2, 3)),

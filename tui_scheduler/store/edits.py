@@ -67,7 +67,7 @@ SELECT id FROM execution WHERE job_id = ? AND state IN ('pending', 'retrying') A
 # Primary key (why `state || ''`: see `tables.WAITING`), guarded by the state: legal from there (see `LEGAL`) and
 # taken by nobody.
 WAKE = """
-UPDATE execution SET next_attempt_at = ?
+UPDATE execution SET next_attempt_at = CASE WHEN fire_at > ? THEN fire_at ELSE ? END
 WHERE id = ? AND state || '' IN ('pending', 'retrying') AND next_attempt_at IS NULL
 """
 SKIP = """
@@ -274,7 +274,7 @@ class _Edit:
         if written.spec.overlap is Overlap.ALLOW and self.job.spec.overlap is not Overlap.ALLOW:
             # Nobody looks at the end of the one under way any more.
             run(self._connection, RELEASE_TIMER, written.key)
-            run_many(self._connection, WAKE, [(self._now, key) for key in self._waiting(WAITERS_OF)])
+            run_many(self._connection, WAKE, [(self._now, self._now, key) for key in self._waiting(WAITERS_OF)])
         return written
 
     def cancel_waiting(self, why: str) -> None:

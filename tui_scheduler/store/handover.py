@@ -33,14 +33,15 @@ FROM (SELECT CAST(? AS BIGINT) AS id) AS k
 """
 HAND_OVER = "UPDATE timer SET running_execution_id = ? WHERE job_id = ?"
 WAKE_WAITER = """
-UPDATE execution SET next_attempt_at = ?
+UPDATE execution SET next_attempt_at = CASE WHEN fire_at > ? THEN fire_at ELSE ? END
 WHERE id = ? AND state || '' IN ('pending', 'retrying') AND next_attempt_at IS NULL
 """
 
 
 def free_job(connection: Connection, job_key: int, now: int) -> None:
-    """Nothing keeps a job busy any more that does not allow overlap: the scheduled one that waits is due now and keeps
-    it busy in turn. Else it is the turn of the oldest backfill, unless another one has it (and waits for its retry).
+    """Nothing keeps a job busy any more that does not allow overlap: the scheduled one that waits is due now (at its
+    own instant, if an edit added it ahead of that) and keeps it busy in turn. Else it is the turn of the oldest
+    backfill, unless another one has it (and waits for its retry).
 
     A backfill whose turn it is keeps nobody from going before it: named by the timer, it only keeps the job from being
     planned ahead, which a job of every second would otherwise be all the time.
@@ -52,4 +53,4 @@ def free_job(connection: Connection, job_key: int, now: int) -> None:
         following = None if is_taken else found.its_turn or found.next_turn
     run(connection, HAND_OVER, following, job_key)
     if following is not None:
-        run(connection, WAKE_WAITER, now, following)
+        run(connection, WAKE_WAITER, now, now, following)
