@@ -91,17 +91,17 @@ def unplanned(case: Case) -> Iterator[Violation]:
     """Nothing was run that no order asked for, and nothing that an order had forbidden by then.
 
     A node that dies before it has heard of an order has in hand what that forbids, up to the look-ahead after it.
-    At-most-once work of an edited job is lost then, as nobody can tell that it was not sent: where nothing arrived
-    nothing was run. Other work is rescued, and the order is seen: it is skipped, unless a later order hides when the
+    At-most-once work of an edited job is lost then, as nobody can tell that it was not sent, and a newer occurrence may
+    cancel it: where nothing arrived nothing was run. Other work is rescued, and the order is seen: it is skipped, unless a later order hides when the
     first one came (a job keeps when it was changed last) and may let it run after all.
     """
     for record in case.records:
         is_judged = record.trigger == "schedule" and not record.is_skip and record.scheduled_for <= case.horizon
         if is_judged and record.scheduled_for not in case.plan:
             closed = last_close(case, record.scheduled_for)
-            is_lost = record.state == "lost" and record.scheduled_for not in case.arrived
+            is_unsent = record.state in ("lost", "cancelled") and record.scheduled_for not in case.arrived
             is_hidden = bool(record.rescues and closed and any(one.opens > closed for one in case.regimes))
-            if (is_lost or is_hidden) and closed is not None and record.scheduled_for - closed <= LOOK_AHEAD:
+            if (is_unsent or is_hidden) and closed is not None and record.scheduled_for - closed <= LOOK_AHEAD:
                 continue
             if closed is None:
                 yield case.accuse("unplanned", record.scheduled_for, f"no regime has it: {record}")

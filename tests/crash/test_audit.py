@@ -232,6 +232,13 @@ def test_what_a_dying_node_had_in_hand_may_be_lost_though_an_order_forbade_it(
     assert rules(evidence) == expected
 
 
+@pytest.mark.parametrize(("arrivals", "expected"), [(0, []), (1, ["overtaken"])])
+def test_what_a_newer_occurrence_cancelled_unsent_was_not_run(arrivals: int, expected: list[str]) -> None:
+    story = replace(STORY, commands=(command(Action.PAUSE, 4.3, 4.4),), cancels=True)
+    evidence = plus(clean(story), Record("job", at(5), "cancelled"), *[arrival(at(5))] * arrivals)
+    assert rules(evidence) == expected
+
+
 @pytest.mark.parametrize(
     ("second", "is_resumed", "expected"), [(5, True, []), (8, True, ["overtaken"]), (5, False, ["overtaken"])]
 )
