@@ -92,8 +92,9 @@ def unplanned(case: Case) -> Iterator[Violation]:
 
     A node that dies before it has heard of an order has in hand what that forbids, up to the look-ahead after it.
     At-most-once work of an edited job is lost then, as nobody can tell that it was not sent, and a newer occurrence may
-    cancel it: where nothing arrived nothing was run. Other work is rescued, and the order is seen: it is skipped, unless a later order hides when the
-    first one came (a job keeps when it was changed last) and may let it run after all.
+    cancel it: where nothing arrived nothing was run. Other work is rescued, and the order is seen: it is skipped,
+    unless a later order hides when the first one came (a job keeps when it was changed last) and may let it run after
+    all.
     """
     for record in case.records:
         is_judged = record.trigger == "schedule" and not record.is_skip and record.scheduled_for <= case.horizon
