@@ -64,7 +64,9 @@ def reached(result: Result) -> bool | None:
 
 
 def database_of(result: Result) -> str:
-    """Where it is, and with how many million rows."""
+    """Where the program's is, and with how many million rows; the others bring their own, or none."""
+    if result.subject not in PROMISING:
+        return "-"
     rows = f" {result.terms.history / 1e6:g}M" if result.terms.history else ""
     return f"{result.terms.db}{rows}{' pruned' if result.terms.prune else ''}"
 
