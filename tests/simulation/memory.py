@@ -133,6 +133,9 @@ class DirectMemory:
             self._raw.execute(f"PRAGMA query_only = {'OFF' if writing else 'ON'}")
             self._may_write = writing
 
+    def shrink(self) -> None:
+        """It ends with the process."""
+
     def close(self) -> None:
         self._connection.close()
 

@@ -64,6 +64,9 @@ class Pruner:
         if options.keep_count is not None:
             await self._by_count(options.keep_count)
         await self._forget()
+        if options.keep_age is not None or options.keep_count is not None:
+            await self._wait_for_quiet()
+            await self._world.hop(pruning.shrink)
 
     async def _by_age(self, age: int) -> None:
         """On from where the last round came to; what was passed there, because it had not ended, once an hour."""

@@ -26,6 +26,7 @@ class Connections(Protocol):
 
     def read(self) -> Any: ...  # a context manager giving a Connection
     def write(self, durable: bool = True) -> Any: ...
+    def shrink(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -40,6 +41,7 @@ class SqliteFile:
     # Pages the writer keeps in memory: 16 MiB, enough for the working set of a batch with all its indexes.
     # No mmap: a failing disk would then kill the process (SIGBUS) instead of giving an error.
     _WRITER: Final = (
+        "PRAGMA auto_vacuum = INCREMENTAL",  # before a file has its first page, and in vain later: see `shrink`
         "PRAGMA journal_mode = WAL",  # kept in the file once set; first openers race for it
         "PRAGMA synchronous = FULL",  # what is committed survives a power cut
         "PRAGMA cache_size = -16384",
@@ -136,6 +138,32 @@ class SqliteFile:
                 raw.rollback()  # the setting cannot be changed inside a transaction
             _fetch(raw, "PRAGMA synchronous = FULL")
 
+    def shrink(self) -> None:
+        """One step of giving back to the file system what the file and its log do not need; returns at once when there
+        is nothing to give back. A log that readers kept from being begun anew is copied to its end and cut off, as soon
+        as none of them needs it.
+        """
+        with suppress(FileNotFoundError):
+            if os.stat(f"{self._path}-wal").st_size > _LARGE_LOG:
+                self._cut_log()
+        with self.read() as connection:
+            free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+            pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        if free > max(pages // 4, _FEW_PAGES):
+            with self.write(durable=False) as connection:
+                for _ in range(_STEP):
+                    connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")  # the driver steps a statement once
+
+    def _cut_log(self) -> None:
+        """Without waiting for readers that have an old state: another round comes."""
+        with self._turn.taken(self._wait_s, self._where), self._writer.connect() as connection:
+            raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+            for _ in range(_TRIES):
+                (is_needed, _, _) = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not is_needed:
+                    return
+                time.sleep(0.001)
+
     def close(self) -> None:
         self._readers.dispose()
         self._writer.dispose()
@@ -168,6 +196,19 @@ class SqliteFile:
             if (found.st_dev, found.st_ino) == self._file_id:
                 return
         raise StoreUnavailable(f"{self._where} was removed or replaced while in use; start again", transient=False)
+
+
+_LARGE_LOG: Final = 64 << 20
+"""Bytes; eight times what a checkpoint begins at."""
+
+_TRIES: Final = 20
+"""A millisecond apart: readers come and go."""
+
+_FEW_PAGES: Final = 4_096
+"""16 MiB that stay in the file however much of it is free: they are used again."""
+
+_STEP: Final = 256
+"""Pages given back in one step, which takes some milliseconds."""
 
 
 def _fetch(raw: sqlite3.Connection, statement: str) -> None:
@@ -216,6 +257,9 @@ class SqliteMemory:
             raw.execute(mode)
             raw.execute("BEGIN")
             yield connection
+
+    def shrink(self) -> None:
+        """Nothing to give back: it ends with the process."""
 
     def close(self) -> None:
         self._engine.dispose()
@@ -267,6 +311,9 @@ class Postgres:
         """A connection outside the pool, in autocommit, for a lock that lasts as long as it. Close it yourself."""
         alone = {**_connect_args(self._url), "tcp_user_timeout": 5_000, "options": "-c statement_timeout=5000"}
         return create_engine(self._url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=alone).connect()
+
+    def shrink(self) -> None:
+        """Nothing to give back: autovacuum does that."""
 
     def close(self) -> None:
         self._engine.dispose()

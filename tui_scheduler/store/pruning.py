@@ -140,6 +140,11 @@ class PruneStore:
         with self._database.read() as connection:
             return [row.id for row in rows(connection, NEXT_JOBS, job, most)]
 
+    def shrink(self) -> None:
+        """A step of giving space that nothing needs any more back to the file system."""
+        with self._database.explained():
+            self._database.connections.shrink()
+
     def _delete(self, old: Sequence[Any]) -> tuple[int, int]:
         """How many went, and for how many µs the store was ours."""
         if not old:
