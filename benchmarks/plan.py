@@ -45,7 +45,7 @@ def whole(terms: Terms) -> list[Run]:
     pair = (report.REFERENCE, report.PROGRAM)
     return [
         run("light", *pair, report.WITH_UI),
-        # With its jobs stored it carries no more: it writes each on the event loop that is to send, too.
+        # The stored peer writes each job on the event loop that is to send, too: with more it sends nothing at all.
         run("herd:100", report.STORED, *pair),
         run("herd:1000", report.IN_MEMORY, *pair, report.WITH_UI),
         run("herd:3000", *pair),
