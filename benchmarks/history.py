@@ -18,6 +18,7 @@ FROM (SELECT i, :start + i / :jobs * 1000000 AS due FROM number) AS past
 """
 FILL_SQLITE = "WITH RECURSIVE number(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM number WHERE i + 1 < :rows)" + _FILL
 FILL_POSTGRES = "WITH number AS (SELECT generate_series(0, CAST(:rows AS bigint) - 1) AS i)" + _FILL
+PATIENTLY = "SELECT set_config('statement_timeout', '0', true)"  # beside others it may take longer than a minute
 PASS_BY_POSTGRES = "SELECT setval(pg_get_serial_sequence('execution', 'id'), (SELECT max(id) FROM execution))"
 LAST = "SELECT coalesce(max(id), 0) FROM execution"
 
@@ -34,6 +35,7 @@ def fill_history(database: Database, rows: int, jobs: int, *, before: int) -> No
             connection.execute(text(FILL_SQLITE), values)
         return
     with database.write() as connection:
+        connection.execute(text(PATIENTLY))
         connection.execute(text(FILL_POSTGRES), values)
         connection.execute(text(PASS_BY_POSTGRES))
 
