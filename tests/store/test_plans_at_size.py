@@ -141,7 +141,7 @@ HOT: list[tuple[str, tuple[Any, ...]]] = [
     (records.CANCEL_REQUESTS, (1,)),
     # rescues
     (rescues.UNFINISHED_OF, (1, 500)),
-    (rescues.TO_PENDING, (1, 1, 5, 1)),
+    (rescues.TO_PENDING, (1, 1, 7, 7, 5, 1)),
     (rescues.TO_LOST, (T, "why", 5, 1)),
     (rescues.TO_CANCELLED, (T, "why", 5, 1)),
     (rescues.CANCEL_REQUESTED, (5,)),

@@ -27,7 +27,7 @@ KEYED = [
     (records.GIVE_BACK, (5, 1, 1)),
     (records.SHOW_RUNNING, (T, 5, 1, 1)),
     (records.INSERT_ATTEMPT, (1, T, T, 1, 500, "why", "[]", "x", 1, "why", 5, 1, 1)),
-    (rescues.TO_PENDING, (1, 1, 5, 1)),
+    (rescues.TO_PENDING, (1, 1, 7, 7, 5, 1)),
     (rescues.TO_LOST, (T, "why", 5, 1)),
     (rescues.TO_CANCELLED, (T, "why", 5, 1)),
     (edits.REPRIORITIZE, (1, 5, 1)),

@@ -152,6 +152,22 @@ def test_both_guarantees_outlive_an_edit_of_the_type(
     assert stage.state(claim.execution.key) == state
 
 
+@pytest.mark.parametrize("is_paused_first", [True, False])
+def test_what_was_sent_before_the_clock_was_set_back_is_rescued_as_sent_and_a_pause_does_not_skip_it(
+    stage: Stage, is_paused_first: bool
+) -> None:
+    job, dead = stage.create(MINUTELY), stage.node()
+    (claim,) = stage.claim(dead, T + 60 * SECOND)
+    stage.nodes.beat(dead, T + 61 * SECOND, {})
+    stage.nodes.condemn(dead, 1, T)
+    if is_paused_first:
+        stage.jobs.pause(job.id, T + SECOND)
+    stage.rescues.rescue(dead, T + 2 * SECOND)
+    stage.jobs.pause(job.id, T + 3 * SECOND)
+    (again,) = stage.claim(stage.node(), T + 4 * SECOND)
+    assert again.execution.key == claim.execution.key
+
+
 def test_a_retry_that_is_rescued_keeps_its_wait(stage: Stage) -> None:
     stage.create(EVERY_SECOND)
     dead = stage.node()
