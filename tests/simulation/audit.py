@@ -10,6 +10,7 @@ from typing import Any
 from tests.simulation.clocks import SECOND
 from tests.simulation.eras import AHEAD, BOUND, Era, Phase, eras_of, phases_of, within
 from tests.simulation.history import Deed, History
+from tests.simulation.holds import check_holds
 from tests.simulation.reasons import check_end, check_skip
 from tests.simulation.target import Arrival
 from tui_scheduler.domain.execution import MAX_RESCUES
@@ -74,6 +75,7 @@ def check(history: History) -> tuple[list[str], Figures]:
         _deliveries(case, figures)
         _overlaps(case)
         wrong += case.wrong
+    wrong += check_holds(history, executions, history.latest())
     wrong += _manual(history, executions)
     wrong += _pruned(history, executions)
     return wrong, figures

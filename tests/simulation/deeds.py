@@ -10,7 +10,7 @@ from typing import Any
 from tests.simulation.clocks import SECOND
 from tests.simulation.history import Deed, History
 from tui_scheduler.domain.errors import Conflict, NotFound, StoreUnavailable
-from tui_scheduler.domain.job import CatchUp, Job, JobSpec, JobType, Overlap, Request
+from tui_scheduler.domain.job import DEFAULT_QUEUE, CatchUp, Job, JobSpec, JobType, Overlap, Request
 from tui_scheduler.domain.retry import RetryPolicy
 from tui_scheduler.store.hot import rows
 from tui_scheduler.store.ids import execution_id
@@ -63,6 +63,7 @@ class Users:
         self._history = history
         self._draw = random
         self._schedules = schedules
+        self.queue_of: Callable[[str], str] = lambda _name: DEFAULT_QUEUE
         self._jobs = JobStore(history.database)
         self._runs = RunStore(history.database)
         self._steps: dict[str, Callable[[str, int], Job]] = {
@@ -76,7 +77,8 @@ class Users:
         """A new job."""
         name = f"job {len(self._history.deeds)}"
         job_id = f"{self._draw.getrandbits(128):032x}"
-        self.create_job(draw_spec(self._draw, self._schedules, name), job_id)
+        spec = draw_spec(self._draw, self._schedules, name)
+        self.create_job(replace(spec, queue=self.queue_of(name)), job_id)
 
     def create_job(self, spec: JobSpec, job_id: str) -> None:
         """This very job."""

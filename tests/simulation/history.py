@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from tests.simulation.clocks import VirtualTime
 from tests.simulation.target import Target
 from tui_scheduler.domain.job import Job
+from tui_scheduler.domain.queues import Limits
+from tui_scheduler.domain.windows import WindowSpec
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.hot import rows, run
 
@@ -29,6 +31,20 @@ class Deed:
     job: Job
     moment: float
     latest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A limit that was set, a window that was made, or one that was ended; at what the wall clock said (µs) and at that
+    many virtual seconds since the start.
+    """
+
+    at: int
+    moment: float
+    what: str
+    queue: str
+    limits: Limits
+    window: WindowSpec | None
 
 
 @dataclass(slots=True)
@@ -55,6 +71,7 @@ class History:
     ended_at: int = 0
     deeds: list[Deed] = field(default_factory=list)
     manual: list[int] = field(default_factory=list)
+    holds: list[Hold] = field(default_factory=list)
     cancelled: set[int] = field(default_factory=set)
     """Keys of executions that a user asked to end."""
     nodes: list[SimulatedNode] = field(default_factory=list)
@@ -69,6 +86,7 @@ class History:
 
 
 _TABLES = ("attempt", "execution", "timer", "job", "node", "sqlite_sequence", "pruned")
+_OF_HOLDS = ("queue", "queue_use", "maintenance_window")
 
 
 def wipe(database: Database) -> None:
@@ -79,6 +97,6 @@ def wipe(database: Database) -> None:
             run(connection, "CREATE TABLE pruned AS SELECT * FROM execution WHERE FALSE")
             keep = f"INSERT INTO pruned VALUES ({', '.join(f'OLD.{name}' for name in columns)})"
             run(connection, f"CREATE TRIGGER keep_pruned AFTER DELETE ON execution BEGIN {keep}; END")
-        for table in _TABLES:
+        for table in (*_TABLES, *_OF_HOLDS):
             run(connection, f"DELETE FROM {table}")
         run(connection, "UPDATE meta SET value = 0 WHERE name = 'change_no'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation.holds import may_be_closed
 from tui_scheduler.domain.execution import SkipReason
 from tui_scheduler.domain.job import CatchUp, JobState, Overlap
 from tui_scheduler.engine.arming import rfc3339
@@ -22,6 +23,7 @@ def check_skip(case: Case, row: Any) -> None:
     states = {deed.job.state for deed in case.deeds}
     specs = [deed.job.spec for deed in case.deeds]
     may_be = {
+        SkipReason.WINDOW: may_be_closed(case.history, case.job, row),
         SkipReason.OVERLAP: any(spec.overlap is not Overlap.ALLOW for spec in specs),
         SkipReason.PAUSED: JobState.PAUSED in states,
         SkipReason.DELETED: "delete" in what,

@@ -13,6 +13,7 @@ from tests.simulation.clocks import SECOND, VirtualTime
 from tests.simulation.deeds import ALL, EVERYDAY, FREQUENT, SPARSE, Users
 from tests.simulation.faults import Fault, Faults
 from tests.simulation.history import History
+from tests.simulation.holds import Stewards
 from tests.simulation.target import Target
 from tests.simulation.troubles import HARDLY_ANY, Troubles
 from tests.simulation.world import SimulatedNode, Weather
@@ -99,7 +100,9 @@ class Story:
             node.options = replace(node.options, lock_grace_s=3.0 if like_a_server else 0.0)
             self.history.nodes.append(node)
         self._troubles = Troubles(self.history, draw, self._weather, HARDLY_ANY if self._plot else None)
+        self.stewards = Stewards(self.history)
         self.users = Users(self.history, draw, SPARSE if self._troubles.has_far_jumps else FREQUENT)
+        self.users.queue_of = self.stewards.queue_of
 
     async def play(self) -> None:
         """From the creation of the jobs until all is at rest and every node has stopped."""
@@ -113,6 +116,7 @@ class Story:
             for node in self.history.nodes:
                 node.faults.calm()
             self._troubles.end()
+            self.stewards.end()
             await self._rest()
             self.history.ended_at = self._time.now()
             self._stop.set()
@@ -130,6 +134,7 @@ class Story:
             async with trio.open_nursery() as unrest:
                 unrest.start_soon(self._users)
                 unrest.start_soon(self._troubles.run)
+                unrest.start_soon(self.stewards.run)
 
     def _faults(self) -> Faults:
         draw = self._random

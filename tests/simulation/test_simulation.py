@@ -13,7 +13,7 @@ from tests.simulation.audit import EXECUTIONS, check
 from tests.simulation.clocks import SECOND, LeapingClock
 from tests.simulation.deeds import ALL
 from tests.simulation.faults import Faults
-from tests.simulation.history import History
+from tests.simulation.history import History, Hold
 from tests.simulation.judging import play
 from tests.simulation.judging import run as run_story
 from tests.simulation.memory import open_memory
@@ -21,7 +21,9 @@ from tests.simulation.story import Plot, Story
 from tests.simulation.year import DAY, YearStory
 from tests.sqlite import clean_memory
 from tui_scheduler.domain.job import CatchUp, JobSpec, JobType, Overlap, Request
+from tui_scheduler.domain.queues import Limits, Rate
 from tui_scheduler.domain.retry import RetryPolicy
+from tui_scheduler.domain.windows import WindowSpec
 from tui_scheduler.store.database import Database
 from tui_scheduler.store.hot import rows, run
 
@@ -277,6 +279,45 @@ def never_rest(history: History) -> str:
     return "did not come to rest"
 
 
+def hold(history: History, limits: Limits, window: WindowSpec | None = None) -> None:
+    """As if it had held from the beginning."""
+    what = "limit" if window is None else "window"
+    history.holds[:0] = [Hold(history.time.start, 0.0, what, "default", limits, window)]
+
+
+def exceed_a_queue(history: History) -> str:
+    hold(history, Limits(1))
+    first, second = [n for n, arrival in enumerate(history.target.arrivals) if arrival.at > 1.0][:2]
+    until = history.target.arrivals[second].at + 0.1
+    history.target.arrivals[first] = replace(history.target.arrivals[first], until=until)
+    return "of queue default were under way"
+
+
+def send_from_a_paused_queue(history: History) -> str:
+    hold(history, Limits(paused=True))
+    return "sent while it was paused"
+
+
+def send_more_than_the_rate(history: History) -> str:
+    hold(history, Limits(rate=Rate(1, 3_600 * SECOND)))
+    return "sent more than 1/1h"
+
+
+def fire_in_a_window(history: History) -> str:
+    hold(history, Limits(), WindowSpec("", None, history.time.start, history.ended_at))
+    return "fired in a maintenance window"
+
+
+def skip_as_in_a_window(history: History) -> str:
+    change(
+        history,
+        "UPDATE execution SET state = 'skipped', skip_reason = 'window', skip_count = 1, skip_from = scheduled_for,"
+        " skip_to = scheduled_for WHERE id = ?",
+        ran(history),
+    )
+    return "is skipped as window, which never was"
+
+
 def skip_within_the_grace(history: History) -> str:
     key = ran(history, f"AND j.overlap = '{Overlap.SKIP}'")
     change(
@@ -353,6 +394,11 @@ def plan_an_occurrence_twice(history: History) -> str:
         overlap,
         lose_a_run_by_hand,
         never_rest,
+        exceed_a_queue,
+        send_from_a_paused_queue,
+        send_more_than_the_rate,
+        fire_in_a_window,
+        skip_as_in_a_window,
         skip_within_the_grace,
         skip_what_is_to_be_caught_up_on,
         skip_for_a_reason_that_never_was,

@@ -110,6 +110,19 @@ def test_a_window_that_is_made_longer_goes_on(stage: Stage) -> None:
     assert sum(n for why, _, _, n in stretches(stage) if why == "window") == 5
 
 
+@pytest.mark.parametrize("spec", [window(4, 8), WindowSpec(schedule="4 * * * * *", duration=4 * SECOND)])
+def test_a_window_that_is_over_still_counts_for_what_is_planned_later(stage: Stage, spec: WindowSpec) -> None:
+    made = stage.windows.create(spec, T)
+    stage.create(replace(EVERY_SECOND, queue="slow"))
+    stage.queues.pause("slow")
+    node = stage.node()
+    assert live(stage, node, 0, 10) == []
+    stage.windows.delete(made.id, T + 10 * SECOND)
+    stage.queues.resume("slow")
+    assert live(stage, node, 11, 11)[:7] == [1, 2, 3, 8, 9, 10, 11]
+    assert stretches(stage) == [("window", 4, 7, 4)]
+
+
 def test_a_disabled_window_holds_nothing(stage: Stage) -> None:
     made = stage.windows.create(window(4, 8), T)
     stage.windows.update(made.id, lambda now: replace(now.spec, enabled=False), T)

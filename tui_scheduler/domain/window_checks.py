@@ -33,10 +33,12 @@ def check_window(spec: WindowSpec, *, now: int, created_at: int) -> None:
 
 
 def times_of(spec: WindowSpec, *, since: int, created_at: int) -> Once | Recurring:
-    """When a checked window is open, from `since` on."""
+    """When a checked window is open, from `since` on; one that recurs, until its `ends_at` if it was changed then."""
     if spec.schedule is None or spec.duration is None:
         return Once(max(spec.starts_at or 0, since), spec.ends_at or 0)
-    return Recurring(parse_schedule(spec.schedule, spec.timezone, created_at=created_at), spec.duration, since)
+    return Recurring(
+        parse_schedule(spec.schedule, spec.timezone, created_at=created_at), spec.duration, since, spec.ends_at
+    )
 
 
 def _check_once(spec: WindowSpec, now: int) -> None:

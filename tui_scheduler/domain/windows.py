@@ -43,24 +43,29 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Recurring:
-    """A window that begins at every instant of a schedule and lasts `duration`; it holds from `since` on."""
+    """A window that begins at every instant of a schedule and lasts `duration`; it holds in [since, until)."""
 
     timetable: Timetable
     duration: int
     since: int
+    until: int | None = None
 
     def around(self, instant: int) -> Span | None:
         """The stretch that `instant` lies in, if it lies in one."""
-        if instant < self.since:
+        if instant < self.since or (self.until is not None and instant >= self.until):
             return None
         start = self.timetable.last_between(instant - self.duration, instant)
-        return None if start is None else (max(start, self.since), start + self.duration)
+        if start is None:
+            return None
+        end = start + self.duration
+        return max(start, self.since), end if self.until is None else min(end, self.until)
 
     def next_start(self, after: int) -> int | None:
         """The first start strictly after `after`."""
         if after < self.since and self.around(self.since) is not None:
             return self.since
-        return self.timetable.next_after(max(after, self.since - 1))
+        start = self.timetable.next_after(max(after, self.since - 1))
+        return None if start is None or (self.until is not None and start >= self.until) else start
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from tui_scheduler.store.hot import Values, rows, run
 from tui_scheduler.store.ids import new_job_id
 
 KEPT_US: Final = 7 * 86_400 * 1_000_000
-"""What is left of changed windows is kept for so long: planning may be behind by a while."""
+"""What is left of changed windows is kept for so long after their end: planning may be behind by a while."""
 
 _COLUMNS: Final = "name, queue, starts_at, ends_at, schedule, duration_us, timezone, enabled"
 # The whole table: a handful of rows.
@@ -114,11 +114,14 @@ class WindowStore:
         run(connection, FORGET, now - KEPT_US, now - KEPT_US)
 
     def _end(self, connection: Connection, window: WindowRecord, now: int) -> int:
-        """Keep what the window was up to now, if it is open; the instant from which on it is another."""
-        span = window.times.around(now) if window.spec.enabled else None
-        if span is not None and span[0] < now:
-            spec = WindowSpec(window.spec.name, window.spec.queue, span[0], now)
-            run(connection, INSERT, *_values(spec), new_job_id(now), True, window.created_at, span[0])
+        """Keep what the window was up to now, if it has begun; the instant from which on it is another.
+
+        Planning may be behind, for want of nodes or because a queue is paused, and come to the past later.
+        """
+        begins = window.times.next_start(window.since - 1) if window.spec.enabled else None
+        if begins is not None and begins < now:
+            spec = replace(window.spec, ends_at=min(now, window.spec.ends_at or now))
+            run(connection, INSERT, *_values(spec), new_job_id(now), True, window.created_at, window.since)
         return now
 
 
