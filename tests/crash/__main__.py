@@ -108,8 +108,8 @@ def short_terms(options: argparse.Namespace, seed: int) -> Iterable[tuple[str, T
     is restarted and cuts connections.
     """
     trials: list[tuple[str, int, int, tuple[str, ...]]] = [
-        ("sqlite", 1, 7, ()),
-        ("sqlite", 2, 3, ("stop", "lock")),
+        ("sqlite", 1, 5, ()),
+        ("sqlite", 2, 2, ("stop", "lock")),
         ("postgresql", 2, 3, ("restart", "drop")),
     ]
     for number, (store, nodes, kills, others) in enumerate(trials):
