@@ -154,6 +154,7 @@ class PruneStore:
         tried = [row.id for row in old if row.attempt > 1 or row.state not in _WITHOUT_ATTEMPTS]
         with self._database.write(durable=False) as connection:
             began = time.perf_counter()
+            dialect.lock_executions(connection, [row.id for row in old])  # another node may prune the same ones
             if tried:
                 connection.execute(_in_keys(DELETE_ATTEMPTS, dialect.in_list("keys")), self._keys(tried))
             deleted = connection.execute(_in_keys(DELETE_EXECUTIONS, dialect.in_list("keys")), ended).rowcount
