@@ -43,11 +43,11 @@ def stages(url: str, count: int) -> Iterator[list[Stage]]:
             database.close()
 
 
-def together(*works: Callable[[], None]) -> None:
+def together(*works: Callable[[], object]) -> None:
     """All at once; fails with the first failure."""
     start = threading.Barrier(len(works))
 
-    def begin(work: Callable[[], None]) -> None:
+    def begin(work: Callable[[], object]) -> None:
         start.wait()
         work()
 
@@ -227,3 +227,42 @@ def _assert_nothing_missing(stage: Stage, job: Job) -> None:
     following = timetable.next_after(max(places))
     assert following is not None
     assert through < following
+
+
+def test_a_record_beside_a_rescue_and_what_shows_the_same_rows_meets_no_deadlock(database_url: str) -> None:
+    """All want the same rows at once, each in another order; the ends are written by one of them each."""
+    rounds, jobs = 8, 60
+    with stages(database_url, 3) as (recording, showing, rescuing):
+        for _ in range(jobs):
+            recording.create(EVERY_SECOND)
+        for second in range(1, rounds + 1):
+            now, node = T + second * SECOND, recording.node()
+            claims = recording.claim(node, now, slots=jobs)
+            assert len(claims) == jobs
+            assert recording.nodes.condemn(node, 0, now)
+            draw = random.Random(second)
+            ends = [ended(claim) for claim in draw.sample(claims, jobs)]
+            shown = [(claim.execution.key, claim.execution.claim_no, now) for claim in draw.sample(claims, jobs)]
+            fenced: list[int] = []
+            together(
+                lambda node=node, ends=ends, fenced=fenced: fenced.append(recording.records.record(node, ends)),  # type: ignore[misc]
+                partial(showing.records.show_running, node, shown),
+                partial(rescuing.rescues.rescue, node, now),
+            )
+            by_state = Counter(state for (state,) in recording.rows("state", f"execution WHERE scheduled_for = {now}"))
+            assert by_state["succeeded"] == jobs - fenced[0]
+            assert by_state["pending"] == fenced[0]
+            other = rescuing.node()
+            rescuing.records.record(other, [ended(claim) for claim in rescuing.claim(other, now, slots=jobs)])
+
+
+def test_nodes_that_prune_the_same_rows_meet_no_deadlock(database_url: str) -> None:
+    with stages(database_url, NODES) as nodes:
+        job = nodes[0].create(EVERY_SECOND)
+        for second in range(300):
+            nodes[0].put(job, State.SUCCEEDED, T + second * SECOND, finished_at=T + second * SECOND)
+        later = T + 3_600 * SECOND
+        deleted: list[int] = []
+        together(*(lambda s=s: deleted.append(s.pruning.by_age(later, later, 0, 300).deleted) for s in nodes))
+        assert sum(deleted) == 300
+        assert nodes[0].rows("id") == []
