@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tui_scheduler.domain.decisions import Plan, Standing, Timetable, plan
 from tui_scheduler.domain.errors import Invalid
@@ -78,6 +80,18 @@ def test_of_windows_that_lie_over_each_other_the_one_that_ends_last_counts() -> 
     assert window.key == 2
     assert both.next_start(T) == T + MINUTE
     assert both.next_start(T + MINUTE) is None
+
+
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=40))
+def test_what_is_remembered_of_windows_says_the_same(minutes: list[int]) -> None:
+    times = (recurring("0 0 * * * *", 7 * MINUTE, since=T + 90 * MINUTE), Once(T + 30 * MINUTE, T + 65 * MINUTE))
+    known = closures(*times)
+    for minute in minutes:
+        instant, fresh = T + minute * MINUTE, closures(*times)
+        assert known.next_start(instant) == fresh.next_start(instant)
+        assert known.gate_at(instant) == fresh.gate_at(instant)
+        assert known.around(instant) == fresh.around(instant)
+        assert known.next_start(instant) == fresh.next_start(instant)
 
 
 # ----------------------------------------------------------------------------------------------------------- planning
