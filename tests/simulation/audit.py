@@ -14,7 +14,7 @@ from tests.simulation.holds import check_holds
 from tests.simulation.reasons import check_end, check_skip
 from tests.simulation.target import Arrival
 from tui_scheduler.domain.execution import MAX_RESCUES
-from tui_scheduler.domain.job import Job, JobType, Overlap
+from tui_scheduler.domain.job import Job, JobState, JobType, Overlap
 from tui_scheduler.engine.arming import rfc3339
 from tui_scheduler.store.hot import rows
 
@@ -74,6 +74,7 @@ def check(history: History) -> tuple[list[str], Figures]:
         _coverage(case, figures)
         _deliveries(case, figures)
         _overlaps(case)
+        _binding(case)
         wrong += case.wrong
     wrong += check_holds(history, executions, history.latest())
     wrong += _manual(history, executions)
@@ -172,10 +173,26 @@ def _once(case: Case, row: Any, came: list[Arrival]) -> None:
             return
 
 
+def _binding(case: Case) -> None:
+    """A pause or a deletion binds what is due soon after it, however far ahead it was claimed."""
+    if case.history.clock_was_set_back:
+        return
+    for row in case.executions:
+        if row.trigger != "schedule" or row.rescues:
+            continue
+        for arrival in case.arrivals[row.id]:
+            last = next((deed for deed in reversed(case.deeds) if deed.moment <= arrival.at), case.deeds[0])
+            is_bound = last.moment + BOUND < arrival.at and row.fire_at > last.at + BOUND * SECOND
+            if arrival.attempt == 1 and is_bound and last.job.state in {JobState.PAUSED, JobState.DELETED}:
+                case.complain(f"execution {row.id} was sent though the job was {last.job.state} long before")
+
+
 def _overlaps(case: Case) -> None:
-    """Two of a job that did not allow it, from a look-ahead before the first to the second."""
-    scheduled = [row.id for row in case.executions if row.trigger == "schedule"]
-    spans = sorted((a.at, a.until, key) for key in scheduled for a in case.arrivals[key])
+    """Two of a job that did not allow it, neither when they were planned nor from the first to the second."""
+    allowed = [after.at for deed, after in pairwise(case.deeds) if deed.job.spec.overlap is Overlap.ALLOW]
+    planned_freely = max(allowed, default=0) + AHEAD if allowed else 0
+    scheduled = [row for row in case.executions if row.trigger == "schedule" and row.fire_at > planned_freely]
+    spans = sorted((a.at, a.until, row.id) for row in scheduled for a in case.arrivals[row.id])
     for (began, until, first), (at, _, second) in pairwise(spans):
         if first == second or at >= until:
             continue

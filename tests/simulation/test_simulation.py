@@ -13,14 +13,14 @@ from tests.simulation.audit import EXECUTIONS, check
 from tests.simulation.clocks import SECOND, LeapingClock
 from tests.simulation.deeds import ALL
 from tests.simulation.faults import Faults
-from tests.simulation.history import History, Hold
+from tests.simulation.history import Deed, History, Hold
 from tests.simulation.judging import play
 from tests.simulation.judging import run as run_story
 from tests.simulation.memory import open_memory
 from tests.simulation.story import Plot, Story
 from tests.simulation.year import DAY, YearStory
 from tests.sqlite import clean_memory
-from tui_scheduler.domain.job import CatchUp, JobSpec, JobType, Overlap, Request
+from tui_scheduler.domain.job import CatchUp, JobSpec, JobState, JobType, Overlap, Request
 from tui_scheduler.domain.queues import Limits, Rate
 from tui_scheduler.domain.retry import RetryPolicy
 from tui_scheduler.domain.windows import WindowSpec
@@ -372,6 +372,17 @@ def forget_what_is_recent(history: History) -> str:
     return "was pruned though it was succeeded"
 
 
+def send_what_was_paused(history: History) -> str:
+    key = ran(history)
+    job = next(deed.job for deed in history.deeds if deed.job.key == 1)
+    paused = replace(job, state=JobState.PAUSED)
+    deed = Deed(history.time.start, "pause", paused, 0.0, history.time.start)
+    history.deeds.insert(3, deed)
+    at = next(n for n, arrival in enumerate(history.target.arrivals) if arrival.key == key)
+    history.target.arrivals[at] = replace(history.target.arrivals[at], at=9.0)
+    return "was sent though the job was paused"
+
+
 def plan_an_occurrence_twice(history: History) -> str:
     key = ran(history)
     change(history, "INSERT INTO pruned SELECT * FROM execution WHERE id = ?", key)
@@ -406,6 +417,7 @@ def plan_an_occurrence_twice(history: History) -> str:
         count_a_skipped_stretch_wrongly,
         forget_what_is_recent,
         plan_an_occurrence_twice,
+        send_what_was_paused,
     ],
 )
 def test_the_audit_sees_what_was_planted(plant: Callable[[History], str], quiet: History) -> None:
