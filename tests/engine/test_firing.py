@@ -44,6 +44,26 @@ async def test_what_is_armed_is_sent_by_instant_then_priority_then_arrival(autoj
         assert stage.transport.fired_at == [100 * MS, 100 * MS, 100 * MS, 200 * MS, 300 * MS]
 
 
+async def test_a_node_that_fell_behind_sends_what_matters_most_first(autojump_clock: MockClock) -> None:
+    async with firing() as stage:
+        await trio.sleep(1)
+        for key, due, priority in ((1, 300, 9), (2, 100, 5), (3, 990, 1), (4, 200, 5), (5, 995, 9), (6, 1_500, 1)):
+            stage.firing.add(held(due * MS, key=key, priority=priority))
+        await trio.sleep(1)
+        assert stage.transport.bodies == ["3", "2", "4", "1", "5", "6"]
+
+
+async def test_what_matters_most_goes_first_too_of_what_is_to_be_marked_late(autojump_clock: MockClock) -> None:
+    stage = Stage()
+    await trio.sleep(1)
+    stage.pulse.beat(stage.clock.monotonic())
+    stage.pulse.looked(stage.clock.now())
+    for key, due, priority in ((1, 300, 9), (2, 1_100, 1), (3, 400, 1)):
+        stage.firing.add(held(due * MS, key=key, priority=priority, type=ONCE))
+    found = stage.firing.uncleared(START + 1_130 * MS, 2)
+    assert [each.execution.key for each in found] == [3, 1]
+
+
 async def test_nothing_is_sent_before_its_instant(autojump_clock: MockClock) -> None:
     async with firing() as stage:
         stage.firing.add(held(500 * MS))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from heapq import heappop, heappush
-from itertools import count
 
 import trio
 
@@ -12,6 +10,7 @@ from tui_scheduler.domain.execution import State
 from tui_scheduler.domain.job import JobType
 from tui_scheduler.engine.clock import Clock
 from tui_scheduler.engine.hand import Held, Phase
+from tui_scheduler.engine.line import Line
 from tui_scheduler.engine.origins import OriginLimits
 from tui_scheduler.engine.pulse import Pulse
 from tui_scheduler.engine.transport import Origin, Transport
@@ -22,11 +21,9 @@ BUCKET = 20_000
 _CLOCK_EVERY = 32
 """Firings between two looks at the clock: at some 10 µs each, it cannot be far off."""
 
-_Queue = list[tuple[int, int, int, Held]]
-
 
 class Firing:
-    """A heap of armed executions by instant, and the loop that sends them.
+    """A line of armed executions, and the loop that sends them.
 
     At-most-once executions wait apart until the store has them as running (`uncleared`, `clear`): a byte of them is
     sent only after that commit.
@@ -37,9 +34,8 @@ class Firing:
         self._transport = transport
         self._pulse = pulse
         self._limits = None if limits is None or limits.limits_nothing else limits
-        self._ready: _Queue = []
-        self._uncleared: _Queue = []
-        self._order = count()
+        self._ready = Line()
+        self._uncleared = Line()
         self._some = trio.Event()
         self._sleep = trio.CancelScope()
         self.some_uncleared = trio.Event()
@@ -57,14 +53,15 @@ class Firing:
 
     def hold_back(self, held: Held) -> None:
         """Not to be sent before `clear`."""
-        self._push(self._uncleared, held)
+        self._uncleared.add(held)
         self.some_uncleared.set()
 
     def clear(self, held: Held) -> None:
         """From now on it may be sent, at its instant."""
-        if self._ready and held.due < self._ready[0][0]:
+        first = self._ready.first_due
+        if first is not None and held.due < first:
             self._sleep.cancel()  # `run` sleeps towards a later one
-        self._push(self._ready, held)
+        self._ready.add(held)
         self._some.set()
 
     def ended(self, held: Held) -> None:
@@ -91,10 +88,9 @@ class Firing:
         One whose job may have been edited unseen stays back.
         """
         found: list[Held] = []
-        while self._uncleared and self._uncleared[0][0] <= until and len(found) < most:
-            if not self._pulse.may_fire(self._uncleared[0][0]):
-                break
-            held = heappop(self._uncleared)[-1]
+        now, until = self._clock.now(), min(until, self._pulse.fire_limit())
+        self._uncleared.look(min(now, until))
+        while len(found) < most and (held := self._uncleared.take(until)) is not None:
             if held.phase is Phase.ARMED and (self._limits is None or self._limits.reserve(held)):
                 found.append(held)
         if not self._uncleared:
@@ -122,31 +118,29 @@ class Firing:
         until = min(clock.now(), limit := self._pulse.fire_limit())
         monotonic, fresh_until = clock.monotonic, self._pulse.fresh_until
         fired = 0
-        while ready and ready[0][0] <= until and monotonic() < fresh_until:
-            held = heappop(ready)[3]
+        ready.look(until)
+        while monotonic() < fresh_until and (held := ready.take(until)) is not None:
             if held.phase is Phase.ARMED and (limits is None or limits.may_send(held)):
                 held.phase = Phase.FIRED
                 fire(held.shot)
                 fired += 1
                 if fired % _CLOCK_EVERY == 0:
                     until = min(clock.now(), limit)
+                    ready.look(until)
 
     async def run(self) -> None:
         """Fire until cancelled."""
         while True:
-            while not self._ready:
+            while (due := self._ready.first_due) is None:
                 self._some = trio.Event()
                 await self._some.wait()
-            due = self._ready[0][0]
             with trio.CancelScope() as self._sleep:
                 await self._clock.sleep_until(due)
             self.fire_due()
-            if not self._ready or self._ready[0][0] > self._clock.now():
+            due = self._ready.first_due
+            if due is None or due > self._clock.now():
                 continue
-            if self._pulse.may_fire(self._ready[0][0]):
+            if self._pulse.may_fire(due):
                 await trio.lowlevel.checkpoint()  # it became due while others were sent
             else:
                 await self._pulse.news()  # held back: by a silence of this node, or until it has looked at edits
-
-    def _push(self, queue: _Queue, held: Held) -> None:
-        heappush(queue, (held.due, held.entry.job.spec.priority, next(self._order), held))
