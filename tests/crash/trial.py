@@ -17,8 +17,8 @@ from tests.crash.processes import Child, Unexpected, now, start_receiver
 from tests.crash.stores import Store, created, next_fire, nodes, records, unfinished
 from tests.crash.writer import Writer
 
-CATCH_UP_SECONDS = 90.0
-FINISH_SECONDS = 90.0
+STALLED_SECONDS = 60.0
+LONGEST_SECONDS = 600.0
 POLL_SECONDS = 0.1
 
 
@@ -128,26 +128,31 @@ def restart_in_order(fleet: Fleet) -> None:
 
 def finish(fleet: Fleet, writer: Writer, store: Store) -> None:
     """Until nothing is due or unfinished; then all servers are stopped, which has to be orderly."""
-    await_that(lambda: is_caught_up(store), fleet, CATCH_UP_SECONDS, "still behind its plan")
+    await_none(lambda: behind(store), fleet, "µs behind the plan")
     writer.pause_all()
     time.sleep(GRACE / SECOND)  # what a pause may be overtaken by is due within its grace
-    await_that(lambda: unfinished(store) == 0, fleet, FINISH_SECONDS, "executions are unfinished")
+    await_none(lambda: unfinished(store), fleet, "executions unfinished")
     for place in range(len(fleet.nodes)):
         fleet.stop(place)
 
 
-def is_caught_up(store: Store) -> bool:
+def behind(store: Store) -> int:
+    """How long ago (µs) the earliest instant was that is still to be planned, 0 when that is a moment ago."""
     following = next_fire(store)
-    return following is None or following >= now() - SECOND // 10
+    late = 0 if following is None else now() - following
+    return late if late > SECOND // 10 else 0
 
 
-def await_that(is_so: Callable[[], bool], fleet: Fleet, seconds: float, otherwise: str) -> None:
-    """Poll until it is so, as long as all servers live."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
+def await_none(left: Callable[[], int], fleet: Fleet, of_what: str) -> None:
+    """Poll until none is left, as long as all servers live and it gets less: how fast it does is not judged here."""
+    end = time.monotonic() + LONGEST_SECONDS
+    least, stalled = None, end
+    while (found := left()) > 0:
         fleet.check()
-        if time.monotonic() > deadline:
-            raise Unexpected(f"{otherwise} after {seconds:.0f} s")
+        if least is None or found < least:
+            least, stalled = found, time.monotonic() + STALLED_SECONDS
+        if time.monotonic() > min(stalled, end):
+            raise Unexpected(f"still {found:,} {of_what}, {least:,} at best")
         time.sleep(POLL_SECONDS)
 
 
