@@ -189,7 +189,7 @@ def test_a_claim_under_way_is_found_by_the_rescue_of_its_node(stage: Stage) -> N
             sentence = pool.submit(stage.nodes.condemn, node, 0, T)
             _until_it_waits(stage.database, sentence)
             assert not sentence.done()
-            rows(claim, INSERT_CLAIMED + "RETURNING id", 1, job.key, 1, T, T, T, node, 5)
+            rows(claim, INSERT_CLAIMED + "RETURNING id", 1, job.key, 1, T, T, T, node, 5, None)
         assert sentence.result(timeout=60)
     assert stage.rescues.rescue(node, T).pending == 1
 
