@@ -109,9 +109,11 @@ def check_holds(history: History, rows: list[Any], jobs: list[Job]) -> list[str]
         by_queue[queue_of[arrival.job_id]].append(arrival)
     wrong: list[str] = []
     for queue, arrivals in by_queue.items():
-        for stretch in _stretches(history, queue):
+        stretches = list(_stretches(history, queue))
+        for number, stretch in enumerate(stretches):
             seen = [a for a in arrivals if stretch.begins + BOUND < a.at < stretch.ends]
             wrong += _check_limits(history, queue, stretch, seen)
+            wrong += _check_together(history, queue, stretches[: number + 1], seen)
     if not history.clock_was_set_back:
         wrong += _check_windows(history, rows, {job.key: job for job in jobs})
     return wrong
@@ -135,16 +137,8 @@ def _stretches(history: History, queue: str) -> Iterator[_Stretch]:
 
 
 def _check_limits(history: History, queue: str, stretch: _Stretch, seen: list[Arrival]) -> Iterator[str]:
-    most = stretch.limits.concurrency
-    if most is not None:
-        for one in seen:
-            together = sum(other.at <= one.at < other.until for other in seen)
-            if together > most:
-                yield f"{together} of queue {queue} were under way at {one.at:.3f}, which allows {most}"
-                break
-    tally = history.tally
-    if tally.freezes or tally.suspends or tally.outages or tally.clock_jumps:
-        return  # who was away sends what it had been allowed to before
+    if _somebody_was_away(history):
+        return  # and sends what it had been allowed to before
     if stretch.limits.paused and any(one.at > stretch.begins + LAG for one in seen):
         yield f"queue {queue} sent while it was paused at {stretch.begins:.3f}"
     rate = stretch.limits.rate
@@ -152,6 +146,27 @@ def _check_limits(history: History, queue: str, stretch: _Stretch, seen: list[Ar
         times = [one.at for one in seen]
         if any(b - a < rate.period / SECOND - LAG for a, b in zip(times, times[rate.count :], strict=False)):
             yield f"queue {queue} sent more than {rate} after {stretch.begins:.3f}"
+
+
+def _check_together(history: History, queue: str, stretches: list[_Stretch], seen: list[Arrival]) -> Iterator[str]:
+    """Of the last stretch. What an earlier one had let through may be sent in this one: within LAG, or whenever who has
+    it comes back.
+    """
+    for one in seen:
+        since = 0.0 if _somebody_was_away(history) else one.at - LAG
+        let_through = [stretch.limits.concurrency for stretch in stretches if stretch.ends > since]
+        if since < stretches[0].begins or None in let_through:
+            continue
+        most = max(limit for limit in let_through if limit is not None)
+        together = sum(other.at <= one.at < other.until for other in seen)
+        if together > most:
+            yield f"{together} of queue {queue} were under way at {one.at:.3f}, which allows {most}"
+            return
+
+
+def _somebody_was_away(history: History) -> bool:
+    tally = history.tally
+    return bool(tally.freezes or tally.suspends or tally.outages or tally.clock_jumps)
 
 
 def _check_windows(history: History, rows: list[Any], jobs: dict[int, Job]) -> Iterator[str]:
