@@ -69,6 +69,12 @@ def test_limits_that_cannot_be_are_refused(api: httpx.Client, queue: str, body: 
     assert (refused.status_code, refused.json()["field"]) == (422, field)
 
 
+@pytest.mark.parametrize("rate", [5, "fast", {"count": 2, "periodMs": 1_000}])
+def test_what_is_no_rate_is_told_what_one_looks_like(api: httpx.Client, queue: str, rate: object) -> None:
+    refused = api.put(queue, json={"rate": rate}).json()
+    assert refused["message"] == "rate: must be a number, a slash and a period"
+
+
 def test_a_window_is_created_changed_and_deleted(api: httpx.Client) -> None:
     made = api.post("/api/windows", json={"name": "night", "schedule": "0 0 2 * * *", "durationMs": 3_600_000})
     window = made.json()

@@ -15,10 +15,10 @@ from tui_scheduler.domain.windows import WindowSpec
 
 def _rate(value: object) -> object:
     """`10/s`, `100/1m`, `5000/1h`."""
-    if not isinstance(value, str):
-        return value
+    if value is None:
+        return None
     try:
-        return parse_rate(value)
+        return parse_rate(value if isinstance(value, str) else "")
     except Invalid as error:
         raise ValueError(error.reason) from None
 
