@@ -41,7 +41,6 @@ class SqliteFile:
     # Pages the writer keeps in memory: 16 MiB, enough for the working set of a batch with all its indexes.
     # No mmap: a failing disk would then kill the process (SIGBUS) instead of giving an error.
     _WRITER: Final = (
-        "PRAGMA auto_vacuum = INCREMENTAL",  # before a file has its first page, and in vain later: see `shrink`
         "PRAGMA journal_mode = WAL",  # kept in the file once set; first openers race for it
         "PRAGMA synchronous = FULL",  # what is committed survives a power cut
         "PRAGMA cache_size = -16384",
@@ -49,6 +48,8 @@ class SqliteFile:
         "PRAGMA journal_size_limit = 67108864",  # a log swollen by one long reader shrinks again
         "PRAGMA temp_store = MEMORY",
     )
+    # Before a file has its first page: see `shrink`. Later it is in vain, and yet a write, which needs the lock.
+    _EMPTY_FILE: Final = ("PRAGMA auto_vacuum = INCREMENTAL",)
     _READER: Final = ("PRAGMA cache_size = -4096", "PRAGMA temp_store = MEMORY", "PRAGMA query_only = ON")
 
     def __init__(self, path: Path, wait_s: float) -> None:
@@ -82,6 +83,8 @@ class SqliteFile:
     def _connect_writer(self) -> sqlite3.Connection:
         raw = self._open()
         try:
+            if os.stat(self._path).st_size == 0:
+                self._set_up(raw, self._EMPTY_FILE)
             self._set_up(raw, self._WRITER)
         except BaseException:
             raw.close()
