@@ -170,3 +170,19 @@ def test_windows_are_listed_and_changed_by_their_id(stage: Stage) -> None:
         stage.windows.update(NOBODY, lambda now: now.spec, T)
     with pytest.raises(NotFound):
         stage.windows.delete(NOBODY, T)
+
+
+def test_a_retry_gives_way_to_no_occurrence_that_a_window_takes(stage: Stage) -> None:
+    stage.windows.create(window(3, 30), T)
+    job = stage.create(replace(EVERY_SECOND, overlap=Overlap.CANCEL, ends_at=T + 10 * SECOND))
+    node = stage.node()
+    first = stage.claim_one(node, T + SECOND)
+    assert stage.claim_all(node, T + 2 * SECOND) == []  # the second one waits for the end of the first
+    stage.records.record(node, [ended(first, State.RETRYING, T + 2 * SECOND + 5, next_attempt_at=T + MINUTE)])
+    assert stage.claim_all(node, T + 30 * SECOND) == []
+    assert stretches(stage) == [("window", 3, 10, 8)]
+    assert (stage.running(job), stage.state(first.execution.key)) == (first.execution.key, "retrying")
+    (again,) = stage.claim_all(node, T + MINUTE)
+    stage.records.record(node, [ended(again)])
+    (second,) = stage.claim_all(node, T + 2 * MINUTE)
+    assert second.execution.scheduled_for == T + 2 * SECOND

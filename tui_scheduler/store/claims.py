@@ -319,7 +319,7 @@ class ClaimStore:
         if job.spec.overlap is Overlap.ALLOW:
             decided = plan(job, entry.timetable, Standing(row[3]), now, horizon, free, closures)
         else:
-            standing = _standing(look.connection, job, row, now)
+            standing = _standing(look.connection, job, row)
             decided = plan(job, entry.timetable, standing, now, horizon, free, closures)
             _make_way(look.connection, job, row.running_execution_id, decided, now)
             if decided.run:
@@ -392,27 +392,27 @@ class ClaimStore:
         return claimed
 
 
-def _standing(connection: Connection, job: Job, row: Any, now: int) -> Standing:
-    """Whether an execution of the job is under way; one that waits for a retry gives way to `cancel` at once."""
+def _standing(connection: Connection, job: Job, row: Any) -> Standing:
+    """Whether an execution of the job is under way."""
     running = row.running_execution_id
     busy = busy_with(connection, running)
     if busy is None:
         return Standing(row.planned_through)
     waiting = bool(rows(connection, WAITER, job.key))
-    if busy is Trigger.BACKFILL:
-        return Standing(row.planned_through, busy=True, waiting=waiting, is_backfill=True)
-    gives_way = job.spec.overlap is Overlap.CANCEL
-    if gives_way and run(connection, CANCEL_WAITING, now, "cancelled: a newer occurrence is due", running):
-        return Standing(row.planned_through, waiting=waiting)
-    return Standing(row.planned_through, busy=True, waiting=waiting)
+    return Standing(row.planned_through, busy=True, waiting=waiting, is_backfill=busy is Trigger.BACKFILL)
 
 
 def _make_way(connection: Connection, job: Job, running: int | None, decided: Plan, now: int) -> None:
+    """For the newer occurrence. What waits for a retry gives way at once, and that one need not wait for its end."""
     if decided.replace_waiting:
         for waiter in rows(connection, WAITER, job.key):
             run(connection, SKIP_WAITING, now, SkipReason.OVERLAP.value, waiter.id)
-    if decided.cancel_running:
-        run(connection, ASK_TO_CANCEL, running)
+    if decided.cancel_running and decided.wait is not None:
+        if run(connection, CANCEL_WAITING, now, "cancelled: a newer occurrence is due", running):
+            decided.run.append(decided.wait)
+            decided.wait = None
+        else:
+            run(connection, ASK_TO_CANCEL, running)
 
 
 def _waiter_row(key: int, entry: Entry, occurrence: Occurrence) -> Values:
