@@ -76,7 +76,8 @@ class Follower:
                 self._node.trouble.over("following edits")
             except StoreUnavailable as unavailable:
                 self._node.pulse.looked(None)
-                await self._node.trouble.wait("following edits", unavailable)
+                # As often as ever: nothing is held meanwhile, and once the store is back edits bind at once.
+                await self._node.trouble.wait("following edits", unavailable, self._world.options.tick_s)
                 continue
             with trio.move_on_after(self._world.options.tick_s):
                 await self._awake.wait()
