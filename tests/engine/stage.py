@@ -177,7 +177,7 @@ class Stage:
             new_uuid=lambda: f"{next(self._numbers):032x}",
         )
         self.counters = Counters()
-        self.pulse = Pulse(self.clock, self.world.options.stale_after_s)
+        self.pulse = Pulse(self.clock, self.world.options.hold_fire_after_s)
         self.firing = Firing(self.clock, self.transport, self.pulse)
         self.node = Node(
             self.world, 0, Hand(self.world.options.slots), self.pulse, self.counters, Trouble(self.world.log)

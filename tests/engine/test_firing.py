@@ -139,6 +139,16 @@ async def test_a_process_stopped_between_two_sends_sends_no_more_when_it_goes_on
     assert stage.transport.bodies == ["1", "2"], "after the second one others may have had all of it"
 
 
+async def test_where_a_broken_connection_frees_the_lock_fire_is_held_before_others_believe_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with firing(beats=False, stale_after_s=15.0, lock_grace_s=3.0) as stage:
+        stage.firing.add(held(2_900 * MS, key=1))
+        stage.firing.add(held(3_100 * MS, key=2))
+        await trio.sleep(6)
+        assert stage.transport.bodies == ["1"]
+
+
 async def test_a_heartbeat_counts_from_the_moment_it_was_begun(autojump_clock: MockClock) -> None:
     async with firing(beats=False, stale_after_s=2.0) as stage:
         stage.firing.add(held(1_500 * MS))

@@ -99,7 +99,7 @@ class Engine:
         key = await self._when_possible(self._register)
         lock: Lock = await self._when_possible(partial(world.hop, world.locks.hold, key))
         try:
-            pulse = Pulse(world.clock, options.stale_after_s)
+            pulse = Pulse(world.clock, options.hold_fire_after_s)
             node = Node(world, key, Hand(options.slots), pulse, self.counters, self.trouble)
             keeper, recorder = Keeper(node), Recorder(node, self._look_for_work)
             settling = Settling(world, self.counters, recorder.put)

@@ -25,7 +25,7 @@ class Keeper:
         self._world = node.world
         self._sightings: dict[int, Sighting] = {}
         # Others that are back sooner must not take this node for dead because it waits for its next try.
-        self._longest_wait_s = min(self._world.options.stale_after_s / 4, LONGEST_WAIT_S)
+        self._longest_wait_s = min(self._world.options.hold_fire_after_s / 2, LONGEST_WAIT_S)
 
     async def beat(self) -> None:
         """One heartbeat now, and a look at which jobs fail. Raises `NodeFenced` when others have declared this node

@@ -17,9 +17,9 @@ class Pulse:
     wall clock that has been set right: what either clock says has passed has passed.
     """
 
-    def __init__(self, clock: Clock, stale_after_s: float) -> None:
+    def __init__(self, clock: Clock, hold_fire_after_s: float) -> None:
         self._clock = clock
-        self._bound_s = stale_after_s / 2
+        self._bound_s = hold_fire_after_s
         self._last_beat = clock.monotonic()
         self._last_beat_at = clock.now()
         self._looked_at: int | None = clock.now()

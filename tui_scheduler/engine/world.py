@@ -48,6 +48,14 @@ class Options:
     keep_count: int | None = None
     purge_after: int = 7 * 86_400 * SECOND
 
+    @property
+    def hold_fire_after_s(self) -> float:
+        """How long this node may be silent and yet send. Others take its work when it has been silent for longer: for
+        `stale_after_s`, or, where its lock is free without its being dead (a broken connection), for `lock_grace_s`.
+        """
+        half = self.stale_after_s / 2
+        return min(half, self.lock_grace_s) if self.lock_grace_s else half
+
 
 @dataclass(frozen=True, slots=True)
 class Stores:
